@@ -1,0 +1,49 @@
+import type { ScriptoriumError, StorageError } from '../shared/errors.ts'
+
+/** The wire protocols one port serves; see shared/PROTOCOL.md. */
+export type Protocol = 'y-websocket' | 'hocuspocus'
+
+/**
+ * What happens in the server, as facts. An observer watches (metrics, logs, the embedding program): it cannot veto,
+ * it is called synchronously and must return quickly, and what it throws is caught where it is called.
+ */
+export type ServerEvent =
+  | { readonly type: 'connected'; readonly protocol: Protocol; readonly remote: string }
+  | { readonly type: 'disconnected'; readonly protocol: Protocol | null; readonly code: number; readonly remote: string }
+  /** An upgrade answered with an HTTP error, before any WebSocket existed. */
+  | { readonly type: 'refused'; readonly status: number; readonly reason: string; readonly remote: string }
+  /** A connection closed for what it sent. */
+  | { readonly type: 'rejected'; readonly error: ScriptoriumError; readonly code: number; readonly remote: string }
+  /** A frame of a type this server does not know: ignored, for the sake of newer clients. */
+  | { readonly type: 'ignored'; readonly protocol: Protocol; readonly messageType: number }
+  | { readonly type: 'received'; readonly protocol: Protocol; readonly bytes: number }
+  /** Frames handed to sockets, counted per write. */
+  | { readonly type: 'sent'; readonly bytes: number }
+  /** A socket passed its high-water mark and gets nothing until it drains. */
+  | { readonly type: 'lagging'; readonly remote: string }
+  | { readonly type: 'loaded'; readonly document: string; readonly milliseconds: number; readonly damaged: boolean }
+  | { readonly type: 'loadFailed'; readonly document: string; readonly error: Error; readonly retryIn: number }
+  | { readonly type: 'unloaded'; readonly document: string }
+  | {
+      readonly type: 'committed'
+      readonly document: string
+      /** Client updates merged into this one record. */
+      readonly updates: number
+      /** Size of the record. */
+      readonly bytes: number
+      /** From the oldest update's arrival to durability. */
+      readonly milliseconds: number
+      readonly recipients: number
+    }
+  | { readonly type: 'commitFailed'; readonly document: string; readonly error: Error; readonly retryIn: number }
+  | { readonly type: 'compacted'; readonly document: string; readonly bytes: number; readonly result: 'done' | 'superseded' }
+  | { readonly type: 'compactionFailed'; readonly document: string; readonly error: Error }
+  /** Yjs refused or only half understood what validation had let through: the document was reloaded, the sender closed. */
+  | { readonly type: 'poisoned'; readonly document: string; readonly error: Error }
+  /** The engine changed between working and not working. */
+  | { readonly type: 'storageFailing'; readonly error: StorageError }
+  | { readonly type: 'storageRecovered' }
+
+export interface Observer {
+  observe(event: ServerEvent): void
+}
