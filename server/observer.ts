@@ -9,16 +9,18 @@ export type Protocol = 'y-websocket' | 'hocuspocus'
  */
 export type ServerEvent =
   | { readonly type: 'connected'; readonly protocol: Protocol; readonly remote: string }
-  | { readonly type: 'disconnected'; readonly protocol: Protocol | null; readonly code: number; readonly remote: string }
+  | {
+      readonly type: 'disconnected'
+      readonly protocol: Protocol | null
+      readonly code: number
+      readonly remote: string
+    }
   /** An upgrade answered with an HTTP error, before any WebSocket existed. */
   | { readonly type: 'refused'; readonly status: number; readonly reason: string; readonly remote: string }
   /** A connection closed for what it sent. */
   | { readonly type: 'rejected'; readonly error: ScriptoriumError; readonly code: number; readonly remote: string }
   /** A frame of a type this server does not know: ignored, for the sake of newer clients. */
   | { readonly type: 'ignored'; readonly protocol: Protocol; readonly messageType: number }
-  | { readonly type: 'received'; readonly protocol: Protocol; readonly bytes: number }
-  /** Frames handed to sockets, counted per write. */
-  | { readonly type: 'sent'; readonly bytes: number }
   /** A socket passed its high-water mark and gets nothing until it drains. */
   | { readonly type: 'lagging'; readonly remote: string }
   | { readonly type: 'loaded'; readonly document: string; readonly milliseconds: number; readonly damaged: boolean }
@@ -36,7 +38,12 @@ export type ServerEvent =
       readonly recipients: number
     }
   | { readonly type: 'commitFailed'; readonly document: string; readonly error: Error; readonly retryIn: number }
-  | { readonly type: 'compacted'; readonly document: string; readonly bytes: number; readonly result: 'done' | 'superseded' }
+  | {
+      readonly type: 'compacted'
+      readonly document: string
+      readonly bytes: number
+      readonly result: 'done' | 'superseded'
+    }
   | { readonly type: 'compactionFailed'; readonly document: string; readonly error: Error }
   /** Yjs refused or only half understood what validation had let through: the document was reloaded, the sender closed. */
   | { readonly type: 'poisoned'; readonly document: string; readonly error: Error }

@@ -26,6 +26,13 @@ export class MalformedUpdateError extends ScriptoriumError {
   }
 }
 
+/** Decodable, but nothing a client may say: the connection is closed 1008. */
+export class ProtocolViolationError extends ScriptoriumError {
+  constructor(message: string) {
+    super('PROTOCOL_VIOLATION', message)
+  }
+}
+
 /** A well-formed request that exceeds one of the named limits: the connection is closed 1008. */
 export class LimitExceededError extends ScriptoriumError {
   readonly limit: string
@@ -68,6 +75,13 @@ export class StorageError extends ScriptoriumError {
 
   constructor(code: StorageErrorCode, message: string, cause?: unknown) {
     super(code, message, cause)
+  }
+}
+
+/** A fault of this server's. The connection in whose name it happened is closed 1011; nothing else is touched. */
+export class InternalError extends ScriptoriumError {
+  constructor(cause: unknown) {
+    super('INTERNAL', 'internal error', cause)
   }
 }
 

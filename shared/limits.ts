@@ -37,9 +37,14 @@ export interface Limits {
   readonly maxHeldBytesPerSession: number
   /** Number of such updates, per session (1008). */
   readonly maxHeldUpdatesPerSession: number
+  /** Structs in one update. Stops amplification: a 2-byte struct takes Yjs 64 bytes or more (1008). */
+  readonly maxStructsPerUpdate: number
   /** Nesting of arrays and maps inside one value. Stops stack overflow in decoders (1007). */
   readonly maxValueDepth: number
-  /** Bytes of one awareness message (1008). */
+  /**
+   * Bytes of one awareness message beyond what the room's own presence takes (1008). The allowance for the room is
+   * there because y-websocket clients send back whatever presence they are told.
+   */
   readonly maxAwarenessBytes: number
   /** Bytes of one collaborator's presence, as JSON (entry refused). */
   readonly maxPresenceBytes: number
@@ -57,11 +62,11 @@ export interface Limits {
   readonly keepAliveMs: number
   /** Unsent bytes per socket above which it is lagging and gets nothing but one diff once drained (slow readers). */
   readonly highWaterBytes: number
-  /** Unsent bytes per socket above which it is closed 1013 at once: it sends requests and never reads the answers. */
-  readonly maxUnsentBytes: number
-  /** Milliseconds a socket may lag before it is closed 1013. */
+  /** Bytes queued for a socket that is above `highWaterBytes` already. Stops who asks and never reads (1013). */
+  readonly maxUnreadBytes: number
+  /** Milliseconds a socket may go without taking one more chunk (256 KiB) of what it lags behind; then 1013. */
   readonly lagTimeoutMs: number
-  /** Undecodable or impossible presence entries a connection may send before it is closed 1007. */
+  /** Frames with undecodable or impossible presence a session may send before the next one closes it 1007. */
   readonly maxStrikes: number
 }
 
@@ -86,17 +91,18 @@ export const defaultLimits: Limits = {
   maxPendingBytesPerDocument: 32 * MIB,
   maxHeldBytesPerSession: MIB,
   maxHeldUpdatesPerSession: 256,
+  maxStructsPerUpdate: 1_000_000,
   maxValueDepth: 64,
   maxAwarenessBytes: 64 * KIB,
   maxPresenceBytes: 16 * KIB,
   maxPresenceDepth: 32,
   maxPresencesPerSession: 4,
   presenceTimeoutMs: 30_000,
-  pingAfterMs: 17_000,
+  pingAfterMs: 16_000,
   pongTimeoutMs: 9_000,
   keepAliveMs: 20_000,
   highWaterBytes: MIB,
-  maxUnsentBytes: 32 * MIB,
+  maxUnreadBytes: 4 * MIB,
   lagTimeoutMs: 30_000,
-  maxStrikes: 8,
+  maxStrikes: 1,
 }

@@ -32,8 +32,7 @@ export interface Loaded {
 }
 
 export type EngineHealth =
-  | { readonly state: 'ok' }
-  | { readonly state: 'failing'; readonly error: StorageError; readonly since: number }
+  { readonly state: 'ok' } | { readonly state: 'failing'; readonly error: StorageError; readonly since: number }
 
 export interface ListQuery {
   /** Only names that begin with this; default: all. */

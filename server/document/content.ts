@@ -1,0 +1,280 @@
+import * as Y from 'yjs'
+import { defaultLimits } from '../../shared/limits.ts'
+import type { Limits } from '../../shared/limits.ts'
+import { containsDeletes, mergeDeletes, readDeleteSet } from '../../shared/update/deleteSet.ts'
+import type { DeleteSet } from '../../shared/update/deleteSet.ts'
+import { advance, bringsNothing, decodeStateVector, encodeStateVector } from '../../shared/update/stateVector.ts'
+import type { UpdateShape } from '../../shared/update/updateShape.ts'
+import { walkUpdate } from '../../shared/update/walkUpdate.ts'
+import { EMPTY_STATE_VECTOR, EMPTY_UPDATE, syncStep2, syncUpdate } from '../../shared/wire/messages.ts'
+import type { Loaded, Snapshot } from '../engine/engine.ts'
+import { Broadcast } from './broadcast.ts'
+
+/** Log entries after which a snapshot is worth its price: every joiner receives them one by one. */
+const MAX_TAIL_ENTRIES = 300
+/** Large documents may have longer tails: one more entry per this many bytes of snapshot. */
+const SNAPSHOT_BYTES_PER_TAIL_ENTRY = 4096
+/** Bytes of log below which no snapshot is made, however small the document. */
+const MIN_TAIL_BYTES = 64 * 1024
+/** Answers to other than empty state vectors kept per version: clients that reconnect together know the same. */
+const MAX_CACHED_ANSWERS = 16
+
+/** What the log holds has been judged when it came; a whole document may have more structs than one update may. */
+const OURS = { ...defaultLimits, maxStructsPerUpdate: Infinity }
+
+/** What a received update means to the document. */
+export type Admission =
+  /** All of it is known already. */
+  | 'nothing'
+  /** It fits; the frontier now counts it. */
+  | 'fits'
+  /** It builds on something unknown. */
+  | 'missing'
+
+export type Applied =
+  /** One update that merges the whole batch; null when the batch changed nothing. */
+  | { readonly ok: true; readonly merged: Uint8Array | null }
+  /** Yjs threw on one of the updates (its index), or left something pending (null): the document in memory is spoilt. */
+  | { readonly ok: false; readonly culprit: number | null; readonly error: Error }
+
+/** What a client lacks: one SyncStep2, and updates that follow it. */
+export interface Answer {
+  readonly step2: Broadcast
+  readonly updates: readonly Broadcast[]
+}
+
+/**
+ * What one document holds: the encoded state of the last snapshot and the committed updates since, exactly as the engine
+ * has them, and, once somebody has edited it, a `Y.Doc`. Only the committed bytes are ever shown to clients. Knows no
+ * sessions and does no I/O.
+ */
+export class Content {
+  readonly #limits: Limits
+  #snapshot: Snapshot
+  #tail: Uint8Array[]
+  #tailBytes: number
+  /** State vector of all that was accepted, committed or not. */
+  #frontier: Map<number, number>
+  #doc: Y.Doc | null = null
+  /** What Yjs made of the current transaction; more than one when it tidied up formatting in a second one. */
+  #emitted: Uint8Array[] = []
+  /** Deletes of a document that has no `Y.Doc`, read when first asked for. */
+  #deletes: DeleteSet | null = null
+  /** Known holes in what was stored: Yjs then holds what cannot be connected, and clients may still fill the gap. */
+  readonly #damaged: boolean
+  #whole: { readonly step2: Broadcast; readonly updates: Broadcast[] } | null = null
+  readonly #answers = new Map<string, Answer>()
+  #version = 0
+  #admitted = 0
+
+  constructor(loaded: Loaded, limits: Limits) {
+    this.#limits = limits
+    this.#snapshot = loaded.snapshot ?? { state: EMPTY_UPDATE, stateVector: EMPTY_STATE_VECTOR }
+    this.#tail = loaded.tail.map((entry) => entry.update)
+    this.#tailBytes = this.#tail.reduce((sum, update) => sum + update.length, 0)
+    const { vector, complete } = this.#committedVector()
+    this.#frontier = vector
+    this.#damaged = loaded.damaged || !complete
+    if (this.#damaged) this.#frontier = decodeStateVector(Y.encodeStateVector(this.#wake()), Infinity)
+  }
+
+  get damaged(): boolean {
+    return this.#damaged
+  }
+
+  /** Rises with every commit. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** Rises with every update that fits: what did not fit before may fit now. */
+  get admitted(): number {
+    return this.#admitted
+  }
+
+  /** Clients that ever wrote here: Yjs walks over them in every transaction. */
+  get clients(): number {
+    return this.#frontier.size
+  }
+
+  /** Whether the tail has grown so long that a snapshot pays. */
+  get wantsSnapshot(): boolean {
+    const { state } = this.#snapshot
+    return (
+      this.#tail.length > Math.max(MAX_TAIL_ENTRIES, state.length / SNAPSHOT_BYTES_PER_TAIL_ENTRY) ||
+      this.#tailBytes > Math.max(MIN_TAIL_BYTES, state.length / 2)
+    )
+  }
+
+  /** Whether a snapshot can be made at no cost worth mentioning: somebody has edited, and the `Y.Doc` is there. */
+  get isLive(): boolean {
+    return this.#doc !== null
+  }
+
+  admit(shape: UpdateShape): Admission {
+    if (this.#doc === null && bringsNothing(this.#frontier, shape) && this.#knowsDeletes(shape)) return 'nothing'
+    if (advance(this.#frontier, shape) === 'missing') return 'missing'
+    this.#admitted += 1
+    return 'fits'
+  }
+
+  /** Applies a batch in one transaction. After `ok: false` call `discard`. */
+  apply(updates: readonly Uint8Array[]): Applied {
+    const doc = this.#wake()
+    this.#emitted = []
+    let culprit: number | null = null
+    try {
+      doc.transact(() => {
+        for (let index = 0; index < updates.length; index += 1) {
+          culprit = index
+          Y.applyUpdate(doc, updates[index] ?? EMPTY_UPDATE)
+        }
+        culprit = null
+      })
+    } catch (error) {
+      return { ok: false, culprit, error: error instanceof Error ? error : new Error(String(error)) }
+    }
+    if (this.#damaged) this.#frontier = decodeStateVector(Y.encodeStateVector(doc), Infinity)
+    else if (doc.store.pendingStructs !== null || doc.store.pendingDs !== null) {
+      return { ok: false, culprit: null, error: new Error('Yjs could not integrate what validation let through') }
+    }
+    const [merged = null, ...more] = this.#emitted
+    return { ok: true, merged: merged !== null && more.length > 0 ? Y.mergeUpdates(this.#emitted) : merged }
+  }
+
+  /** Forgets everything that is not committed. */
+  discard(): void {
+    this.#doc?.destroy()
+    this.#doc = null
+    this.#frontier = this.#committedVector().vector
+  }
+
+  /** The merged update is durable: it belongs to what clients may see. */
+  committed(merged: Uint8Array, broadcast: Broadcast): void {
+    this.#version += 1
+    this.#tail.push(merged)
+    this.#tailBytes += merged.length
+    this.#deletes = null
+    this.#answers.clear()
+    this.#whole?.updates.push(broadcast)
+  }
+
+  /** The part of an update that fits although other parts build on something unknown; null when none does. */
+  fittingPart(update: Uint8Array): Uint8Array | null {
+    const scratch = new Y.Doc()
+    for (const known of [this.#snapshot.state, ...this.#tail]) Y.applyUpdate(scratch, known)
+    const parts: Uint8Array[] = []
+    scratch.on('update', (emitted: Uint8Array) => {
+      parts.push(emitted)
+    })
+    Y.applyUpdate(scratch, update)
+    scratch.destroy()
+    return parts.length === 0 ? null : Y.mergeUpdates(parts)
+  }
+
+  /** State vector of everything accepted: what a client need not send. */
+  frontier(): Uint8Array {
+    return encodeStateVector(this.#frontier)
+  }
+
+  /** State vector of everything committed: what a client that has received all frames knows. Not while committing. */
+  committedVector(): Uint8Array {
+    return this.#doc === null ? encodeStateVector(this.#committedVector().vector) : Y.encodeStateVector(this.#doc)
+  }
+
+  /**
+   * What a client with this state vector lacks. Not while committing: the `Y.Doc` is ahead of the log then.
+   *
+   * @throws MalformedFrameError, LimitExceededError when the state vector is not one
+   */
+  answer(stateVector: Uint8Array): Answer {
+    if (stateVector.length === 1 && stateVector[0] === 0) return this.#wholeAnswer()
+    const key = Buffer.from(stateVector.buffer, stateVector.byteOffset, stateVector.length).toString('latin1')
+    const cached = this.#answers.get(key)
+    if (cached !== undefined) return cached
+    decodeStateVector(stateVector, this.#frontier.size + this.#limits.maxForeignStateVectorEntries)
+    const answer = this.#answerTo(stateVector)
+    if (this.#answers.size >= MAX_CACHED_ANSWERS) this.#answers.clear()
+    this.#answers.set(key, answer)
+    return answer
+  }
+
+  /** The whole committed state as one update. Not while committing. */
+  whole(): Uint8Array {
+    return this.#tail.length === 0 ? this.#snapshot.state : Y.encodeStateAsUpdate(this.#wake())
+  }
+
+  /** One update with everything that a client which knows `stateVector` lacks. Not while committing. */
+  difference(stateVector: Uint8Array): Uint8Array {
+    return Y.encodeStateAsUpdate(this.#wake(), stateVector)
+  }
+
+  /** Encodes the whole state anew, which from now on is what joiners receive. Not while committing. */
+  takeSnapshot(): Snapshot {
+    const doc = this.#wake()
+    this.#snapshot = { state: Y.encodeStateAsUpdate(doc), stateVector: Y.encodeStateVector(doc) }
+    this.#tail = []
+    this.#tailBytes = 0
+    this.#deletes = null
+    this.#whole = null
+    return this.#snapshot
+  }
+
+  destroy(): void {
+    this.#doc?.destroy()
+    this.#doc = null
+  }
+
+  #answerTo(stateVector: Uint8Array): Answer {
+    if (this.#doc !== null) {
+      return { step2: new Broadcast(syncStep2(Y.encodeStateAsUpdate(this.#doc, stateVector))), updates: [] }
+    }
+    return { ...this.#wholeAnswer(), step2: new Broadcast(syncStep2(Y.diffUpdate(this.#snapshot.state, stateVector))) }
+  }
+
+  #wholeAnswer(): Answer {
+    // What cannot be connected is not in a Y.Doc's structs, but its encoding carries it: clients may have the rest.
+    if (this.#damaged && this.#doc !== null) {
+      return { step2: new Broadcast(syncStep2(Y.encodeStateAsUpdate(this.#doc))), updates: [] }
+    }
+    this.#whole ??= {
+      step2: new Broadcast(syncStep2(this.#snapshot.state)),
+      updates: this.#tail.map((update) => new Broadcast(syncUpdate(update))),
+    }
+    return this.#whole
+  }
+
+  #knowsDeletes(shape: UpdateShape): boolean {
+    if (shape.deletes.length === 0) return true
+    if (this.#deletes === null) {
+      const { state } = this.#snapshot
+      const deletes = readDeleteSet(state, walkUpdate(state, OURS).deleteSetOffset)
+      for (const update of this.#tail) mergeDeletes(deletes, walkUpdate(update, OURS))
+      this.#deletes = deletes
+    }
+    return containsDeletes(this.#deletes, shape)
+  }
+
+  #wake(): Y.Doc {
+    if (this.#doc !== null) return this.#doc
+    const doc = new Y.Doc()
+    doc.transact(() => {
+      for (const update of [this.#snapshot.state, ...this.#tail]) Y.applyUpdate(doc, update)
+    })
+    doc.on('update', (update: Uint8Array) => {
+      this.#emitted.push(update)
+    })
+    this.#doc = doc
+    this.#deletes = null
+    return doc
+  }
+
+  #committedVector(): { vector: Map<number, number>; complete: boolean } {
+    const vector = decodeStateVector(this.#snapshot.stateVector, Infinity)
+    let complete = true
+    for (const update of this.#tail) {
+      if (advance(vector, walkUpdate(update, OURS)) === 'missing') complete = false
+    }
+    return { vector, complete }
+  }
+}

@@ -1,0 +1,35 @@
+import type { CloseCode } from '../../shared/closeCodes.ts'
+import type { ScriptoriumError } from '../../shared/errors.ts'
+import type { UpdateShape } from '../../shared/update/updateShape.ts'
+import type { Broadcast } from './broadcast.ts'
+
+/** An update some session sent, on its way into the log. */
+export interface Submission {
+  readonly from: Participant
+  /** Null: nothing new in it, but its acknowledgement has to wait for what is being committed. */
+  readonly update: Uint8Array | null
+  /** Whether the session's client counts on an acknowledgement of its own for this one. */
+  readonly acknowledge: boolean
+  /** `Clock.now()` at arrival. */
+  readonly arrivedAt: number
+}
+
+/** A session, as the pipeline sees it. */
+export interface Participant {
+  /** One of its submissions has left the queue and is being committed: there is room for more. */
+  taken(submission: Submission): void
+  /** One of its submissions is durable. */
+  settled(submission: Submission): void
+  /** One of its submissions builds on something unknown after all. */
+  hold(submission: Submission, shape: UpdateShape): void
+  /**
+   * Memory and log agree: acknowledge, answer what waits. 'done': call again when something of its own is settled;
+   * 'held': call again after other commits too; 'later': call again after a while, its budget is spent.
+   */
+  serve(): 'done' | 'held' | 'later'
+  /** A committed update for everybody; `vector` tells the state vector after it, to be asked only when needed. */
+  deliver(update: Broadcast, vector: () => Uint8Array): void
+  deliverPresence(presence: Broadcast): void
+  fail(error: ScriptoriumError): void
+  close(code: CloseCode, reason: string): void
+}

@@ -1,0 +1,388 @@
+import { CloseCode } from '../../shared/closeCodes.ts'
+import { InternalError, LimitExceededError, MalformedFrameError, ScriptoriumError } from '../../shared/errors.ts'
+import type { Limits } from '../../shared/limits.ts'
+import type { UpdateShape } from '../../shared/update/updateShape.ts'
+import { walkUpdate } from '../../shared/update/walkUpdate.ts'
+import { readAwareness } from '../../shared/wire/awareness.ts'
+import type { ClientMessage } from '../../shared/wire/messages.ts'
+import { awareness, KEEP_ALIVE, probeAnswer, SAVED, syncStep1, syncUpdate } from '../../shared/wire/messages.ts'
+import type { Clock } from '../clock.ts'
+import type { Observer } from '../observer.ts'
+import type { Broadcast } from './broadcast.ts'
+import { HeldUpdates } from './heldUpdates.ts'
+import type { Dialect, Link } from './link.ts'
+import type { Participant, Submission } from './participant.ts'
+import type { Pipeline } from './pipeline.ts'
+import type { Presence, Speaker } from './presence.ts'
+import { SyncBudget } from './syncBudget.ts'
+
+interface Queued {
+  readonly messages: ClientMessage[]
+  bytes: number
+}
+
+type State =
+  /** The document is still being loaded; what the client says meanwhile waits. */
+  | { readonly name: 'joining'; readonly queue: Queued }
+  /** Loaded, but the client has not been told the document's state yet: it gets no updates. */
+  | { readonly name: 'syncing'; readonly pipeline: Pipeline }
+  | { readonly name: 'live'; readonly pipeline: Pipeline }
+  /** The client does not read fast enough. It gets nothing until it has, and then one diff against `known`, the state vector at `version`. */
+  | { readonly name: 'lagging'; readonly pipeline: Pipeline; readonly known: Uint8Array; readonly version: number }
+  | { readonly name: 'closed' }
+
+/** Probes answered late but one by one; beyond that the oldest go unanswered, as the newest one covers them. */
+const MAX_PROBES = 64
+
+function sizeOf(message: ClientMessage): number {
+  switch (message.type) {
+    case 'syncStep1':
+      return message.stateVector.length
+    case 'syncStep2':
+    case 'update':
+      return message.update.length
+    case 'awareness':
+      return message.states.length
+    case 'probe':
+      return message.payload.length
+    case 'queryAwareness':
+    case 'auth':
+    case 'close':
+    case 'ignored':
+      return 0
+  }
+}
+
+export interface SessionOptions {
+  readonly link: Link
+  readonly dialect: Dialect
+  readonly limits: Limits
+  readonly clock: Clock
+  readonly observer: Observer
+}
+
+/** One client on one document: what it said, what it is owed, and how far it can keep up. Rules S1 to S8 of SPEC.md. */
+export class Session implements Participant, Speaker {
+  readonly #options: SessionOptions
+  readonly #presence: Presence
+  readonly #leave: (session: Session) => void
+  #state: State = { name: 'joining', queue: { messages: [], bytes: 0 } }
+  #held: HeldUpdates | null = null
+  #budget: SyncBudget | null = null
+  #submitted = 0
+  #settled = 0
+  #unacknowledged = 0
+  #pendingUpdates = 0
+  #pendingBytes = 0
+  /** The newest SyncStep1 not yet answered; `after` = how many of the session's updates must be settled first. */
+  #request: { readonly stateVector: Uint8Array; readonly after: number } | null = null
+  #probes: { readonly payload: Uint8Array; readonly after: number }[] = []
+  /** SyncStep1 we sent without having been asked: the SyncStep2 that follows is acknowledged to nobody's counter. */
+  #uninvited = 0
+  #presenceStale = true
+  #strikes = 0
+  /** `content.admitted` when the held updates were last tried. */
+  #retriedAt = -1
+
+  constructor(options: SessionOptions, presence: Presence, leave: (session: Session) => void) {
+    this.#options = options
+    this.#presence = presence
+    this.#leave = leave
+  }
+
+  /** The document is loaded. */
+  open(pipeline: Pipeline): void {
+    if (this.#state.name !== 'joining') return
+    const { queue } = this.#state
+    this.#state = { name: 'syncing', pipeline }
+    this.#options.link.resume(this)
+    try {
+      for (const message of queue.messages) this.receive(message)
+    } catch (error) {
+      this.fail(error instanceof ScriptoriumError ? error : new InternalError(error))
+    }
+  }
+
+  /** @throws ScriptoriumError when the message is to be answered by closing the connection */
+  receive(message: ClientMessage): void {
+    if (this.#state.name === 'closed') return
+    if (this.#state.name === 'joining') return this.#enqueue(this.#state.queue, message)
+    const { pipeline } = this.#state
+    switch (message.type) {
+      case 'syncStep1':
+        return this.#requestState(pipeline, message.stateVector)
+      case 'syncStep2':
+        return this.#submit(pipeline, message.update, true)
+      case 'update':
+        return this.#submit(pipeline, message.update, false)
+      case 'awareness':
+        return this.#receivePresence(pipeline, message.states)
+      case 'queryAwareness':
+        return this.#sendPresence()
+      case 'probe':
+        return this.#requestProof(pipeline, message.payload)
+      case 'auth':
+      case 'close':
+      case 'ignored':
+    }
+  }
+
+  /** Leaves the document. Idempotent. */
+  end(): void {
+    if (this.#state.name === 'closed') return
+    this.#state = { name: 'closed' }
+    this.#options.link.resume(this)
+    this.#held?.clear()
+    this.#probes = []
+    this.#request = null
+    this.#leave(this)
+  }
+
+  /** The socket has sent all it had: time to catch up. */
+  drained(): void {
+    const state = this.#state
+    if (state.name !== 'joining' && state.name !== 'closed') state.pipeline.await(this)
+  }
+
+  /** A frame that only says "still here": to a client that waits for an answer storage delays, or heard nothing long. */
+  keepAlive(): void {
+    this.#send(KEEP_ALIVE)
+  }
+
+  /** True while the client waits for a proof of durability: it gives up on a connection that is silent for 3 s. */
+  get isWaitingForProof(): boolean {
+    return this.#probes.length > 0
+  }
+
+  challenge(): Promise<boolean> {
+    return this.#options.link.challenge()
+  }
+
+  fail(error: ScriptoriumError): void {
+    this.#options.link.fail(error)
+  }
+
+  close(code: CloseCode, reason: string): void {
+    this.#options.link.close(code, reason)
+  }
+
+  taken(submission: Submission): void {
+    this.#pendingUpdates -= 1
+    this.#pendingBytes -= submission.update?.length ?? 0
+    const { maxPendingUpdatesPerSession, maxPendingBytesPerSession } = this.#options.limits
+    const roomy =
+      this.#pendingUpdates <= maxPendingUpdatesPerSession / 2 && this.#pendingBytes <= maxPendingBytesPerSession / 2
+    if (roomy) this.#options.link.resume(this)
+  }
+
+  settled(submission: Submission): void {
+    this.#settled += 1
+    if (submission.acknowledge) this.#unacknowledged += 1
+  }
+
+  hold(submission: Submission, shape: UpdateShape): void {
+    if (this.#state.name === 'closed') return
+    try {
+      this.#held ??= new HeldUpdates(this.#options.limits)
+      this.#held.add(submission, shape)
+      this.#ask(this.#state)
+    } catch (error) {
+      this.fail(error as LimitExceededError)
+    }
+  }
+
+  serve(): 'done' | 'held' | 'later' {
+    const state = this.#state
+    if (state.name === 'closed' || state.name === 'joining') return 'done'
+    this.#retryHeld(state.pipeline)
+    this.#acknowledge()
+    this.#proveSaved()
+    // A congested socket comes back through `drained`, unsettled updates through being settled.
+    if (!this.#options.link.congested) {
+      if (this.#request !== null && this.#isSettled(this.#request.after)) {
+        if (!this.#answer(state.pipeline, this.#request.stateVector)) return 'later'
+      } else if (state.name === 'lagging') this.#catchUp(state)
+    }
+    return this.#isHolding ? 'held' : 'done'
+  }
+
+  deliver(update: Broadcast, vector: () => Uint8Array): void {
+    if (this.#state.name !== 'live') return
+    const { link, dialect } = this.#options
+    link.send(update.frameFor(dialect, link))
+    if (link.congested) this.#lag(this.#state.pipeline, vector())
+  }
+
+  deliverPresence(presence: Broadcast): void {
+    const { link, dialect } = this.#options
+    if (this.#state.name !== 'live' || link.congested) this.#presenceStale = true
+    else link.send(presence.frameFor(dialect, link))
+  }
+
+  get #isHolding(): boolean {
+    return this.#held !== null && !this.#held.isEmpty
+  }
+
+  #isSettled(after: number): boolean {
+    return this.#settled >= after && !this.#isHolding
+  }
+
+  #enqueue(queue: Queued, message: ClientMessage): void {
+    queue.messages.push(message)
+    queue.bytes += sizeOf(message)
+    const { maxPendingUpdatesPerSession, maxPendingBytesPerSession } = this.#options.limits
+    const full = queue.messages.length >= maxPendingUpdatesPerSession || queue.bytes >= maxPendingBytesPerSession
+    if (full) this.#options.link.pause(this)
+  }
+
+  #requestState(pipeline: Pipeline, stateVector: Uint8Array): void {
+    if (stateVector.length > this.#options.limits.maxStateVectorBytes) {
+      throw new LimitExceededError('maxStateVectorBytes', `state vector of ${stateVector.length} bytes`)
+    }
+    this.#request = { stateVector: stateVector.slice(), after: this.#submitted }
+    pipeline.await(this)
+  }
+
+  #requestProof(pipeline: Pipeline, payload: Uint8Array): void {
+    this.#probes.push({ payload: payload.slice(), after: this.#submitted })
+    if (this.#probes.length > MAX_PROBES) this.#probes.shift()
+    pipeline.await(this)
+  }
+
+  #submit(pipeline: Pipeline, update: Uint8Array, answersUs: boolean): void {
+    const acknowledge = !(answersUs && this.#uninvited > 0)
+    if (!acknowledge) this.#uninvited -= 1
+    const submission = { from: this, update, acknowledge, arrivedAt: this.#options.clock.now() }
+    const shape = walkUpdate(update, this.#options.limits)
+    this.#submitted += 1
+    if (this.#offer(pipeline, submission, shape)) {
+      if (answersUs && this.#isHolding) pipeline.await(this)
+      return
+    }
+    this.hold(submission, shape)
+    if (answersUs) this.#submitFittingPart(pipeline, update)
+  }
+
+  /**
+   * A client that has itself never received what its document builds on cannot help us to it. What does fit is saved;
+   * the whole stays held, unacknowledged.
+   */
+  #submitFittingPart(pipeline: Pipeline, update: Uint8Array): void {
+    const start = this.#options.clock.now()
+    this.#budget ??= new SyncBudget(this.#options.limits, start)
+    if (this.#budget.wait(start) > 0) throw new LimitExceededError('syncBurstMs', 'too many incomplete documents')
+    const part = pipeline.content.fittingPart(update)
+    this.#budget.spend(this.#options.clock.now() - start)
+    if (part === null) return
+    this.#submitted += 1
+    const submission = { from: this, update: part, acknowledge: false, arrivedAt: start }
+    this.#offer(pipeline, submission, walkUpdate(part, this.#options.limits))
+  }
+
+  /** False: it builds on something unknown. */
+  #offer(pipeline: Pipeline, submission: Submission, shape: UpdateShape): boolean {
+    const admission = pipeline.submit(submission, shape)
+    if (admission === 'missing') return false
+    this.#pendingUpdates += 1
+    if (admission === 'fits') this.#pendingBytes += submission.update?.length ?? 0
+    this.#applyBackpressure()
+    return true
+  }
+
+  #applyBackpressure(): void {
+    const { maxPendingUpdatesPerSession, maxPendingBytesPerSession } = this.#options.limits
+    const full = this.#pendingUpdates > maxPendingUpdatesPerSession || this.#pendingBytes > maxPendingBytesPerSession
+    if (full) this.#options.link.pause(this)
+  }
+
+  #retryHeld(pipeline: Pipeline): void {
+    const { admitted } = pipeline.content
+    if (!this.#isHolding || this.#retriedAt === admitted) return
+    this.#retriedAt = admitted
+    this.#held?.retry((submission, shape) => this.#offer(pipeline, submission, shape))
+  }
+
+  /** Asks the client for everything we lack, unless the answer to an earlier question is still to come. */
+  #ask(state: State): void {
+    if (this.#uninvited > 0 || state.name === 'joining' || state.name === 'closed') return
+    this.#uninvited += 1
+    this.#send(syncStep1(state.pipeline.content.frontier()))
+  }
+
+  #acknowledge(): void {
+    const count = this.#unacknowledged
+    this.#unacknowledged = 0
+    if (count === 0 || !this.#options.dialect.acknowledges) return
+    const { link, dialect } = this.#options
+    const frame = link.encode(dialect.prefix, SAVED)
+    const frames = new Uint8Array(frame.length * count)
+    for (let index = 0; index < count; index += 1) frames.set(frame, index * frame.length)
+    link.send(frames)
+  }
+
+  #proveSaved(): void {
+    for (let probe = this.#probes[0]; probe !== undefined && this.#isSettled(probe.after); probe = this.#probes[0]) {
+      this.#probes.shift()
+      this.#send(probeAnswer(probe.payload))
+    }
+  }
+
+  /** False: not now, the budget is spent. */
+  #answer(pipeline: Pipeline, stateVector: Uint8Array): boolean {
+    const { clock, link, dialect, limits } = this.#options
+    const start = clock.now()
+    this.#budget ??= new SyncBudget(limits, start)
+    if (this.#budget.wait(start) > 0) return false
+    this.#request = null
+    try {
+      const { step2, updates } = pipeline.content.answer(stateVector)
+      this.#send(syncStep1(pipeline.content.frontier()))
+      link.send(step2.frameFor(dialect, link))
+      for (const update of updates) link.send(update.frameFor(dialect, link))
+    } catch (error) {
+      this.fail(error instanceof ScriptoriumError ? error : new InternalError(error))
+      return true
+    }
+    this.#budget.spend(clock.now() - start)
+    this.#becomeLive(pipeline)
+    return true
+  }
+
+  #becomeLive(pipeline: Pipeline): void {
+    if (this.#options.link.congested) return this.#lag(pipeline, pipeline.content.committedVector())
+    this.#state = { name: 'live', pipeline }
+    if (this.#presenceStale) this.#sendPresence()
+  }
+
+  #lag(pipeline: Pipeline, known: Uint8Array): void {
+    this.#state = { name: 'lagging', pipeline, known, version: pipeline.content.version }
+    this.#presenceStale = true
+    this.#options.observer.observe({ type: 'lagging', remote: this.#options.link.remote })
+  }
+
+  #catchUp({ pipeline, known, version }: Extract<State, { name: 'lagging' }>): void {
+    const { content } = pipeline
+    if (content.version !== version) this.#send(syncUpdate(content.difference(known)))
+    this.#becomeLive(pipeline)
+  }
+
+  #receivePresence(pipeline: Pipeline, states: Uint8Array): void {
+    const verdict = this.#presence.receive(this, readAwareness(states), states.length, this.#options.clock.now())
+    if (verdict === 'strike') {
+      this.#strikes += 1
+      if (this.#strikes > this.#options.limits.maxStrikes) throw new MalformedFrameError('impossible presence')
+    }
+    if (this.#presence.changed) pipeline.schedule()
+  }
+
+  #sendPresence(): void {
+    this.#presenceStale = false
+    const all = this.#presence.encodeAll()
+    if (all !== null) this.#send(awareness(all))
+  }
+
+  #send(message: Uint8Array): void {
+    const { link, dialect } = this.#options
+    link.send(link.encode(dialect.prefix, message))
+  }
+}

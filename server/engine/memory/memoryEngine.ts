@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto'
+import { StorageError } from '../../../shared/errors.ts'
+import { formatCursor, parseCursor } from '../cursor.ts'
+import type { Cursor, Engine, EngineHealth, Entry, ListQuery, Loaded, Snapshot } from '../engine.ts'
+
+interface Generation {
+  readonly base: number
+  readonly snapshot: Snapshot
+}
+
+interface StoredDocument {
+  /** Entries after `previous`, the oldest first. */
+  entries: Entry[]
+  current: Generation | null
+  /** Last entry contained in the snapshot before the current one; 0 without one. */
+  previous: number
+  head: number
+}
+
+/**
+ * Keeps documents in the process: nothing survives it. For tests, demonstrations and throw-away servers. Copies what it
+ * is given, so that a caller who reuses a buffer cannot change what is stored.
+ */
+export class MemoryEngine implements Engine {
+  readonly #documents = new Map<string, StoredDocument>()
+  readonly #epoch = randomBytes(6).toString('hex')
+  #closed = false
+
+  async load(document: string): Promise<Loaded> {
+    this.#requireOpen()
+    const stored = this.#documents.get(document)
+    if (stored === undefined) return { base: null, snapshot: null, tail: [], head: null, damaged: false }
+    const base = stored.current?.base ?? 0
+    return {
+      base: base === 0 ? null : formatCursor(this.#epoch, base),
+      snapshot: stored.current?.snapshot ?? null,
+      tail: stored.entries.slice(base - stored.previous),
+      head: formatCursor(this.#epoch, stored.head),
+      damaged: false,
+    }
+  }
+
+  async tail(document: string, after: Cursor): Promise<readonly Entry[] | 'trimmed'> {
+    this.#requireOpen()
+    const stored = this.#documents.get(document)
+    const sequence = parseCursor(this.#epoch, after)
+    if (stored === undefined || sequence === null) return 'trimmed'
+    if (sequence < stored.previous || sequence > stored.head) return 'trimmed'
+    return stored.entries.slice(sequence - stored.previous)
+  }
+
+  async append(document: string, update: Uint8Array): Promise<Cursor> {
+    this.#requireOpen()
+    const stored = this.#documents.get(document) ?? { entries: [], current: null, previous: 0, head: 0 }
+    this.#documents.set(document, stored)
+    stored.head += 1
+    const cursor = formatCursor(this.#epoch, stored.head)
+    stored.entries.push({ cursor, update: update.slice() })
+    return cursor
+  }
+
+  async compact(document: string, base: Cursor | null, upTo: Cursor, snapshot: Snapshot): Promise<boolean> {
+    this.#requireOpen()
+    const stored = this.#documents.get(document)
+    const from = base === null ? 0 : parseCursor(this.#epoch, base)
+    const to = parseCursor(this.#epoch, upTo)
+    if (stored === undefined || to === null) return false
+    const current = stored.current?.base ?? 0
+    if (from !== current || to < current || to > stored.head) return false
+    if (to === current) return true
+    stored.entries = stored.entries.slice(current - stored.previous)
+    stored.previous = current
+    const { state, stateVector } = snapshot
+    stored.current = { base: to, snapshot: { state: state.slice(), stateVector: stateVector.slice() } }
+    return true
+  }
+
+  async remove(document: string): Promise<void> {
+    this.#requireOpen()
+    this.#documents.delete(document)
+  }
+
+  async list(query: ListQuery): Promise<readonly string[]> {
+    this.#requireOpen()
+    const { prefix = '', after, limit } = query
+    const names = [...this.#documents.keys()].filter((name) => name.startsWith(prefix))
+    const sorted = names.sort(compareNames)
+    const start = after === undefined ? 0 : sorted.findIndex((name) => compareNames(name, after) > 0)
+    return start === -1 ? [] : sorted.slice(start, start + limit)
+  }
+
+  health(): EngineHealth {
+    return { state: 'ok' }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw new StorageError('STORAGE_CLOSED', 'The storage is closed.')
+  }
+}
+
+/** UTF-8 byte order, the same as on disk; JavaScript's own order differs beyond U+FFFF. */
+function compareNames(left: string, right: string): number {
+  return Buffer.compare(Buffer.from(left, 'utf8'), Buffer.from(right, 'utf8'))
+}

@@ -1,0 +1,234 @@
+import type { IncomingMessage, Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { FastifyInstance } from 'fastify'
+import { ScriptoriumError } from '../shared/errors.ts'
+import { defaultLimits } from '../shared/limits.ts'
+import type { Limits } from '../shared/limits.ts'
+import { systemClock } from './clock.ts'
+import type { Clock } from './clock.ts'
+import { Content } from './document/content.ts'
+import { Registry } from './document/registry.ts'
+import type { Engine, EngineHealth } from './engine/engine.ts'
+import { openLevelEngine } from './engine/level/levelEngine.ts'
+import { MemoryEngine } from './engine/memory/memoryEngine.ts'
+import { OpeningEngine } from './engine/openingEngine.ts'
+import { createHttpApp } from './http/app.ts'
+import type { NotReadyReason } from './http/health.ts'
+import { createLogger, standardOutput } from './log.ts'
+import type { Logger } from './log.ts'
+import { createLogObserver } from './logObserver.ts'
+import { createMetrics } from './metrics.ts'
+import type { Metrics } from './metrics.ts'
+import type { Observer, ServerEvent } from './observer.ts'
+import { completeOptions } from './options/parse.ts'
+import type { Options } from './options/table.ts'
+import { demoDirectory, packageVersion } from './package.ts'
+import { Gateway } from './transport/gateway.ts'
+
+/** Connections the kernel may hold for us to accept: with Node's 511, a thousand reconnecting clients wait in seconds. */
+const LISTEN_BACKLOG = 4096
+/** Milliseconds `close` takes at most unless told otherwise. */
+const DEFAULT_DEADLINE_MS = 10_000
+
+/** Options of the command line, by their names in `optionTable`, and what only a program can pass. */
+export interface ServerOptions extends Options {
+  /** Overrides of single limits; see `shared/limits.ts`. */
+  readonly limits: Partial<Limits>
+  /** Another place to keep documents than LevelDB in `dataDir`. */
+  readonly engine: Engine
+  /** Told what happens; see `ServerEvent`. */
+  readonly observer: Observer
+  /** Where log lines go; default: standard output, as `logLevel` and `logFormat` say. */
+  readonly logger: Logger
+  readonly clock: Clock
+  /** Adds `process_*` and `nodejs_*` to `/metrics`; default false. */
+  readonly processMetrics: boolean
+}
+
+/** The documents in use. */
+export interface Documents {
+  /** Documents in memory. */
+  readonly size: number
+  names(): string[]
+  /** A document's committed state as one Yjs V1 update, loaded if need be; the two bytes `00 00` when it is empty. */
+  read(name: string): Promise<Uint8Array>
+}
+
+export interface ScriptoriumServer {
+  /** Opens storage, then listens on `host` and `port`. Rejects with `StorageError`, or with Node's error. */
+  listen(): Promise<{ url: string; host: string; port: number }>
+  /** Serves WebSockets on somebody else's HTTP server. All of its upgrades are taken. */
+  attach(httpServer: Server): void
+  /** Serves one WebSocket whose upgrade request somebody else received. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Resolves when storage is open; rejects with `StorageError`. `listen` waits for it by itself. */
+  ready(): Promise<void>
+  /**
+   * Takes no new sockets, stores what was accepted, closes 1012 in waves, closes storage. Idempotent. Rejects, with
+   * everything closed, when the deadline passes first.
+   */
+  close(options?: { deadlineMs?: number }): Promise<void>
+  readonly documents: Documents
+}
+
+/**
+ * Composes a server; opening its storage begins at once.
+ *
+ * @throws InvalidOptionError
+ */
+export function createServer(options: Partial<ServerOptions> = {}): ScriptoriumServer {
+  return new ComposedServer(options)
+}
+
+/** The only place that knows which implementation stands behind which seam. */
+class ComposedServer implements ScriptoriumServer {
+  readonly documents: Documents
+  readonly #options: Options
+  readonly #clock: Clock
+  readonly #engine: OpeningEngine
+  readonly #registry: Registry
+  readonly #gateway: Gateway
+  readonly #app: FastifyInstance
+  #closing: Promise<void> | null = null
+
+  constructor(given: Partial<ServerOptions>) {
+    this.#options = completeOptions(given)
+    this.#clock = given.clock ?? systemClock
+    const { maxMessageBytes, maxConnections } = this.#options
+    const limits: Limits = { ...defaultLimits, maxMessageBytes, maxConnections, ...given.limits }
+    const logger = given.logger ?? createLogger(this.#options, standardOutput())
+    const metrics = this.#createMetrics(given.processMetrics ?? false)
+    const observer = combine([createLogObserver(logger, this.#clock), metrics?.observer, given.observer], logger)
+    const parts = { clock: this.#clock, observer, limits }
+    this.#engine = new OpeningEngine(given.engine ? Promise.resolve(given.engine) : openEngine(this.#options, parts))
+    this.#registry = new Registry({ ...parts, engine: this.#engine })
+    this.#gateway = new Gateway({ ...parts, registry: this.#registry })
+    this.documents = new DocumentsInUse(this.#registry, this.#engine)
+    this.#app = createHttpApp({
+      logger,
+      metrics,
+      health: { reasons: () => this.#notReady() },
+      demoDirectory: this.#options.demo ? demoDirectory : null,
+      version: packageVersion,
+    })
+    this.#gateway.attach(this.#app.server)
+  }
+
+  async listen(): Promise<{ url: string; host: string; port: number }> {
+    await this.#engine.ready()
+    const { host, port } = this.#options
+    await this.#app.listen({ host, port, backlog: LISTEN_BACKLOG })
+    const address = this.#app.server.address() as AddressInfo
+    const name = isUnspecified(address.address) ? 'localhost' : address.address
+    const url = `http://${name.includes(':') ? `[${name}]` : name}:${address.port}`
+    return { url, host: address.address, port: address.port }
+  }
+
+  attach(httpServer: Server): void {
+    this.#gateway.attach(httpServer)
+  }
+
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#gateway.handleUpgrade(request, socket, head)
+  }
+
+  ready(): Promise<void> {
+    return this.#engine.ready()
+  }
+
+  close({ deadlineMs = DEFAULT_DEADLINE_MS }: { deadlineMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#closeBefore(deadlineMs)
+    return this.#closing
+  }
+
+  async #closeBefore(deadlineMs: number): Promise<void> {
+    let cancel = (): void => {}
+    const deadline = new Promise<never>((_resolve, reject) => {
+      cancel = this.#clock.after(deadlineMs, () => {
+        reject(new ScriptoriumError('CLOSE_DEADLINE', 'not everything could be stored before the deadline'))
+      })
+    })
+    try {
+      await Promise.race([this.#closeInOrder(), deadline])
+    } finally {
+      cancel()
+      this.#gateway.terminate()
+    }
+  }
+
+  /** Last edits are stored before anybody is sent away, and once more for what arrived meanwhile. */
+  async #closeInOrder(): Promise<void> {
+    this.#gateway.drain()
+    await this.#registry.settle()
+    await this.#gateway.close()
+    await this.#registry.settle()
+    await this.#app.close()
+    await this.#engine.close()
+  }
+
+  #createMetrics(processMetrics: boolean): Metrics | null {
+    if (!this.#options.metrics) return null
+    const sources = { connections: () => this.#gateway.size, documents: () => this.#registry.size, traffic: () => this.#gateway.traffic }
+    return createMetrics({ sources, processMetrics })
+  }
+
+  #notReady(): NotReadyReason[] {
+    const reasons: NotReadyReason[] = []
+    if (!this.#engine.isOpen) reasons.push('opening')
+    if (this.#gateway.isDraining) reasons.push('draining')
+    if (this.#engine.health().state === 'failing') reasons.push('storage failing')
+    return reasons
+  }
+}
+
+class DocumentsInUse implements Documents {
+  readonly #registry: Registry
+  readonly #engine: Engine
+
+  constructor(registry: Registry, engine: Engine) {
+    this.#registry = registry
+    this.#engine = engine
+  }
+
+  get size(): number {
+    return this.#registry.size
+  }
+
+  names(): string[] {
+    return this.#registry.names()
+  }
+
+  async read(name: string): Promise<Uint8Array> {
+    const inMemory = await this.#registry.get(name)?.read()
+    return inMemory ?? new Content(await this.#engine.load(name), defaultLimits).whole()
+  }
+}
+
+function openEngine(options: Options, { clock, observer }: { clock: Clock; observer: Observer }): Promise<Engine> {
+  if (options.durability === 'memory') return Promise.resolve(new MemoryEngine())
+  const onHealth = (health: EngineHealth): void => {
+    observer.observe(health.state === 'ok' ? { type: 'storageRecovered' } : { type: 'storageFailing', error: health.error })
+  }
+  return openLevelEngine({ directory: options.dataDir, durability: options.durability, clock, onHealth })
+}
+
+/** Everybody hears everything, and nobody's failure reaches the path it watches. */
+function combine(observers: readonly (Observer | undefined)[], logger: Logger): Observer {
+  const present = observers.filter((observer) => observer !== undefined)
+  return {
+    observe(event: ServerEvent): void {
+      for (const observer of present) {
+        try {
+          observer.observe(event)
+        } catch (error) {
+          logger.error({ err: error, event: event.type }, 'an observer failed')
+        }
+      }
+    },
+  }
+}
+
+function isUnspecified(address: string): boolean {
+  return address === '0.0.0.0' || address === '::'
+}

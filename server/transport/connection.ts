@@ -1,0 +1,264 @@
+import type { Duplex } from 'node:stream'
+import type { RawData, WebSocket } from 'ws'
+import { CloseCode, closeReason } from '../../shared/closeCodes.ts'
+import { InternalError, InvalidNameError, LimitExceededError, MalformedFrameError, ScriptoriumError } from '../../shared/errors.ts'
+import type { Limits } from '../../shared/limits.ts'
+import { checkName } from '../../shared/names.ts'
+import { permissionDeniedYWebsocket } from '../../shared/wire/messages.ts'
+import type { Clock } from '../clock.ts'
+import type { Link } from '../document/link.ts'
+import type { Registry } from '../document/registry.ts'
+import type { Observer, Protocol } from '../observer.ts'
+import type { Channel } from './channel.ts'
+import type { Flusher } from './flusher.ts'
+import { encodeFrame } from './frame.ts'
+import { HocuspocusChannel } from './hocuspocusChannel.ts'
+import { Outbox } from './outbox.ts'
+import type { Traffic } from './outbox.ts'
+import { PingBudget } from './pingBudget.ts'
+import { YWebsocketChannel } from './yWebsocketChannel.ts'
+
+/** Milliseconds a socket whose owner is disputed has to show that it lives. */
+const CHALLENGE_TIMEOUT_MS = 5_000
+/** Milliseconds a refused y-websocket client is held: versions up to 3.0 come back at once, for ever, without jitter. */
+const DENIAL_HOLD_MS = 2_000
+const noPrefix = new Uint8Array()
+
+type State =
+  /** Nothing received yet. We do not speak first: the first byte tells the protocol. */
+  | { readonly name: 'sniffing'; readonly since: number }
+  | { readonly name: 'open'; readonly protocol: Protocol; readonly channel: Channel }
+  | { readonly name: 'closing'; readonly protocol: Protocol | null }
+
+/** What all connections of one server share. */
+export interface ConnectionContext {
+  readonly registry: Registry
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly observer: Observer
+  readonly flusher: Flusher
+  readonly traffic: Traffic
+  /** `Clock.now()` as of the last second: exact enough for time-outs, and costs nothing per frame. */
+  now: number
+}
+
+/** One WebSocket: sniffing, liveness, what is still to be sent. Rules T1 to T8 of SPEC.md. */
+export class Connection implements Link {
+  readonly remote: string
+  readonly #context: ConnectionContext
+  readonly #ws: WebSocket
+  readonly #outbox: Outbox
+  /** The document name by URL; only y-websocket clients mean it. */
+  readonly #name: string
+  #state: State
+  #receivedAt: number
+  #sentAt: number
+  #pingedAt: number | null = null
+  #pings: PingBudget | null = null
+  #holders: Set<object> | null = null
+  #challenges: ((alive: boolean) => void)[] | null = null
+
+  constructor(context: ConnectionContext, ws: WebSocket, socket: Duplex, about: { name: string; remote: string }) {
+    this.#context = context
+    this.#ws = ws
+    this.#name = about.name
+    this.remote = about.remote
+    this.#outbox = new Outbox(socket, context.flusher, context.limits, context.traffic)
+    this.#receivedAt = context.now
+    this.#sentAt = context.now
+    this.#state = { name: 'sniffing', since: context.now }
+    ws.on('message', (data, isBinary) => this.#onMessage(data, isBinary))
+    ws.on('ping', (data) => this.#onPing(data))
+    ws.on('pong', () => this.#alive())
+    // ws has already closed the socket with the code that fits (1002, 1007, 1008, 1009) when it reports an error.
+    ws.on('error', (error) => this.#report(new MalformedFrameError(error.message, error), CloseCode.malformed))
+    ws.on('close', (code) => this.#onClose(code))
+    socket.on('drain', () => this.#onDrain())
+  }
+
+  get congested(): boolean {
+    return this.#outbox.congested
+  }
+
+  encode(prefix: Uint8Array, message: Uint8Array): Uint8Array {
+    return encodeFrame(prefix, message)
+  }
+
+  send(frame: Uint8Array): void {
+    if (this.#state.name === 'closing') return
+    this.#sentAt = this.#context.now
+    if (!this.#outbox.push(frame)) this.close(CloseCode.tryAgainLater, 'client does not read')
+  }
+
+  pause(holder: object): void {
+    this.#holders ??= new Set()
+    this.#holders.add(holder)
+    this.#ws.pause()
+  }
+
+  resume(holder: object): void {
+    if (this.#holders === null || !this.#holders.delete(holder) || this.#holders.size > 0) return
+    this.#ws.resume()
+  }
+
+  fail(error: ScriptoriumError): void {
+    const code = closeCodeFor(error)
+    this.#report(error, code)
+    this.close(code, error.message)
+  }
+
+  close(code: CloseCode, reason: string): void {
+    if (this.#state.name === 'closing') return
+    this.#endSessions()
+    this.#outbox.flush(this.#context.clock.now())
+    this.#outbox.clear()
+    this.#ws.resume() // or the client's own close frame would never be read
+    this.#ws.close(code, closeReason(reason))
+  }
+
+  /** Ends it without a handshake: the other side is not there any more. */
+  terminate(): void {
+    this.#endSessions()
+    this.#outbox.clear()
+    this.#ws.terminate()
+  }
+
+  /** Resolves when the socket is gone. */
+  get closed(): Promise<void> {
+    if (this.#ws.readyState === this.#ws.CLOSED) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#ws.once('close', () => resolve())
+    })
+  }
+
+  challenge(): Promise<boolean> {
+    if (this.#state.name === 'closing') return Promise.resolve(false)
+    return new Promise((resolve) => {
+      const cancel = this.#context.clock.after(CHALLENGE_TIMEOUT_MS, () => this.terminate())
+      this.#challenges ??= []
+      this.#challenges.push((alive) => {
+        cancel()
+        resolve(alive)
+      })
+      this.#ws.ping()
+    })
+  }
+
+  /** Called every second. */
+  tick(now: number): void {
+    const { limits } = this.#context
+    if (this.#state.name === 'closing') return
+    if (this.#state.name === 'sniffing' && now - this.#state.since > limits.firstFrameTimeoutMs) {
+      return this.close(CloseCode.violation, 'no first frame in time')
+    }
+    const blockedSince = this.#outbox.blockedSince
+    if (blockedSince !== null && now - blockedSince > limits.lagTimeoutMs) return this.#giveUp()
+    if (now - this.#receivedAt >= limits.pingAfterMs && !this.#probe(now)) return this.terminate()
+    if (this.#state.name !== 'open') return
+    if (now - this.#sentAt >= limits.keepAliveMs) this.#state.channel.keepAlive()
+    this.#state.channel.reassure()
+  }
+
+  /** False: asked already, and no answer in time. */
+  #probe(now: number): boolean {
+    if (this.#pingedAt === null) {
+      this.#pingedAt = now
+      this.#ws.ping()
+    }
+    return now - this.#pingedAt <= this.#context.limits.pongTimeoutMs
+  }
+
+  #giveUp(): void {
+    this.#report(new LimitExceededError('lagTimeoutMs', 'client does not read'), CloseCode.tryAgainLater)
+    this.close(CloseCode.tryAgainLater, 'client does not read')
+  }
+
+  #alive(): void {
+    this.#receivedAt = this.#context.now
+    this.#pingedAt = null
+    if (this.#challenges !== null) this.#answerChallenges(true)
+  }
+
+  #answerChallenges(alive: boolean): void {
+    for (const answer of this.#challenges ?? []) answer(alive)
+    this.#challenges = null
+  }
+
+  #onMessage(data: RawData, isBinary: boolean): void {
+    if (this.#state.name === 'closing') return
+    this.#alive()
+    if (!isBinary) return this.close(CloseCode.unsupportedData, 'binary frames only')
+    const frame = data as Buffer // never fragments or an ArrayBuffer: ws.binaryType is left at its default
+    const { traffic } = this.#context
+    traffic.framesIn += 1
+    traffic.bytesIn += frame.length
+    try {
+      if (this.#state.name === 'sniffing') this.#open(frame)
+      else this.#state.channel.receive(frame)
+    } catch (error) {
+      this.#refuse(error instanceof ScriptoriumError ? error : new InternalError(error))
+    }
+  }
+
+  #open(frame: Buffer): void {
+    if (frame.length === 0) throw new MalformedFrameError('empty first frame')
+    const { registry, limits, observer } = this.#context
+    let opened: { protocol: Protocol; channel: Channel }
+    if (frame[0] === 0) {
+      const document = registry.open(checkName(this.#name, limits.maxNameBytes))
+      opened = { protocol: 'y-websocket', channel: new YWebsocketChannel(this, document, observer) }
+    } else {
+      opened = { protocol: 'hocuspocus', channel: new HocuspocusChannel({ link: this, registry, limits, observer }) }
+    }
+    this.#state = { name: 'open', ...opened }
+    observer.observe({ type: 'connected', protocol: opened.protocol, remote: this.remote })
+    opened.channel.receive(frame)
+  }
+
+  #refuse(error: ScriptoriumError): void {
+    if (!(error instanceof InvalidNameError)) return this.fail(error)
+    this.#report(error, CloseCode.invalidName)
+    this.send(encodeFrame(noPrefix, permissionDeniedYWebsocket(error.message)))
+    this.pause(this)
+    this.#context.clock.after(DENIAL_HOLD_MS, () => this.close(CloseCode.invalidName, error.message))
+  }
+
+  #onPing(data: Buffer): void {
+    const { clock, limits } = this.#context
+    this.#pings ??= new PingBudget(limits.maxPingsPerSecond, clock.now())
+    if (!this.#pings.take(clock.now())) return this.fail(new LimitExceededError('maxPingsPerSecond', 'too many pings'))
+    this.#alive()
+    this.#ws.pong(data)
+  }
+
+  #onDrain(): void {
+    const everythingSent = this.#outbox.drained(this.#context.clock.now())
+    if (everythingSent && this.#state.name === 'open') this.#state.channel.drained()
+  }
+
+  #onClose(code: number): void {
+    this.#endSessions()
+    this.#outbox.clear()
+    const protocol = this.#state.name === 'sniffing' ? null : this.#state.protocol
+    this.#context.observer.observe({ type: 'disconnected', protocol, code, remote: this.remote })
+  }
+
+  #endSessions(): void {
+    const state = this.#state
+    if (state.name === 'closing') return
+    this.#state = { name: 'closing', protocol: state.name === 'open' ? state.protocol : null }
+    if (state.name === 'open') state.channel.end()
+    this.#answerChallenges(false)
+  }
+
+  #report(error: ScriptoriumError, code: number): void {
+    this.#context.observer.observe({ type: 'rejected', error, code, remote: this.remote })
+  }
+}
+
+function closeCodeFor(error: ScriptoriumError): CloseCode {
+  if (error instanceof MalformedFrameError || error.code === 'MALFORMED_UPDATE') return CloseCode.malformed
+  if (error instanceof InvalidNameError) return CloseCode.invalidName
+  if (error instanceof InternalError) return CloseCode.internalError
+  return CloseCode.violation
+}

@@ -1,0 +1,148 @@
+import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Command, InvalidArgumentError } from 'commander'
+import { runWorker, type RunResult } from './load/runWorker.ts'
+import { machineLine } from './measure/machine.ts'
+import { reportJson, reportMarkdown, scenarioMarkdown, type ScenarioReport } from './measure/report.ts'
+import type { Figures } from './measure/verdict.ts'
+import { scenarios } from './scenarios/all.ts'
+import { check, type Outcome, type Scenario } from './scenarios/scenario.ts'
+import { installPeers } from './servers/install.ts'
+import { kinds } from './servers/kinds.ts'
+import type { ServerKind, ServerName } from './servers/serverKind.ts'
+
+interface Options {
+  readonly only: readonly Scenario[]
+  readonly servers: readonly ServerKind[]
+  readonly seconds: number | null
+  readonly rounds: number
+  readonly data: string
+}
+
+type ServerRuns = readonly { readonly server: ServerName; readonly result: RunResult }[]
+
+function out(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+/** A list option: every name must be one of `known`. */
+function listOf<T>(known: ReadonlyMap<string, T>): (value: string) => T[] {
+  return (value) =>
+    value.split(',').map((name) => {
+      const found = known.get(name.trim())
+      if (found === undefined) throw new InvalidArgumentError(`Known: ${[...known.keys()].join(', ')}.`)
+      return found
+    })
+}
+
+function positive(value: string): number {
+  const number = Number(value)
+  if (!(number > 0)) throw new InvalidArgumentError('A number above 0, please.')
+  return number
+}
+
+function parse(argv: readonly string[]): Options {
+  const scenarioNames = new Map(scenarios.map((one) => [one.name, one]))
+  const serverNames = new Map<string, ServerKind>(Object.entries(kinds))
+  const program = new Command('npm run bench --')
+    .description(
+      'Measures this server and its peers under the same load, one after the other. About 15 minutes in full.',
+    )
+    .option('--only <names>', `scenarios: ${[...scenarioNames.keys()].join(', ')}`, listOf(scenarioNames), [
+      ...scenarios,
+    ])
+    .option(
+      '--servers <names>',
+      `servers: ${[...serverNames.keys()].join(', ')} (the last one drops frames: it must fail)`,
+      listOf(serverNames),
+      [kinds.ours, kinds['y-websocket'], kinds.hocuspocus],
+    )
+    .option('--seconds <number>', 'length of each measured part (default: what the scenario says)', positive)
+    .option('--rounds <number>', 'runs of each scenario, servers taking turns; the table has the medians', positive, 1)
+    .option('--data <directory>', 'where the servers keep their data meanwhile; on a real disk, please', tmpdir())
+    .addHelpText('after', `\nScenarios:\n${scenarios.map((one) => `  ${one.name.padEnd(11)} ${one.title}`).join('\n')}`)
+  const given = program.parse(argv).opts<Omit<Options, 'seconds'> & { seconds?: number }>()
+  return { ...given, seconds: given.seconds ?? null }
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN
+}
+
+function outcomesOf(runs: ServerRuns, server: ServerName): Outcome[] {
+  return runs.flatMap((run) => (run.server === server && run.result.ok ? [run.result.outcome] : []))
+}
+
+function summarise(scenario: Scenario, servers: readonly ServerKind[], runs: ServerRuns): ScenarioReport {
+  const figures: Record<string, Figures> = {}
+  for (const { id } of scenario.metrics) {
+    const own: Partial<Record<ServerName, number>> = {}
+    for (const { name } of servers) {
+      const values = outcomesOf(runs, name).map((outcome) => outcome.values[id] ?? Number.NaN)
+      if (values.length > 0) own[name] = median(values)
+    }
+    figures[id] = own
+  }
+  const checks = runs.flatMap(({ server, result }) =>
+    result.ok
+      ? result.outcome.checks.map((one) => ({ ...one, server }))
+      : [{ ...check('the scenario ran to its end', false, result.reason.split('\n').slice(0, 2).join(' ')), server }],
+  )
+  return { name: scenario.name, title: scenario.title, metrics: scenario.metrics, figures, checks }
+}
+
+async function runScenario(scenario: Scenario, options: Options): Promise<ScenarioReport> {
+  const runs: { server: ServerName; result: RunResult }[] = []
+  for (let round = 0; round < options.rounds; round++) {
+    for (const { name } of options.servers) {
+      const work = { scenario: scenario.name, server: name, seconds: options.seconds, dataRoot: options.data }
+      const result = await runWorker(work, (text) => {
+        out(`  [${scenario.name} · ${name}] ${text}`)
+      })
+      if (!result.ok) out(`  [${scenario.name} · ${name}] FAILED: ${result.reason}`)
+      runs.push({ server: name, result })
+    }
+  }
+  return summarise(scenario, options.servers, runs)
+}
+
+/** Peers that cannot be installed are left out, said so; without ours there is nothing to measure. */
+async function available(servers: readonly ServerKind[]): Promise<readonly ServerKind[]> {
+  const needsPeers = servers.some(({ name }) => name === 'y-websocket' || name === 'hocuspocus')
+  const problem = needsPeers ? await installPeers(out) : null
+  if (problem !== null) out(`The peers could not be installed (${problem}): measuring without them.`)
+  return servers.filter((kind) => {
+    const { name } = kind
+    const entry = kind.command('', 0).args.find((arg) => arg.endsWith('js')) ?? ''
+    const there = name === 'lossy-relay' || (existsSync(entry) && (name === 'ours' || problem === null))
+    if (!there) out(`${name}: left out, ${entry} is not there or not installed`)
+    return there
+  })
+}
+
+async function main(): Promise<void> {
+  const asked = parse(process.argv)
+  const options = { ...asked, servers: await available(asked.servers) }
+  const machine = machineLine(options.data)
+  out(machine)
+  const reports: ScenarioReport[] = []
+  const started = performance.now()
+  for (const scenario of options.only) {
+    out(`\n${scenario.name}: ${scenario.title} (${Math.round((performance.now() - started) / 1000)} s so far)`)
+    const report = await runScenario(scenario, options)
+    reports.push(report)
+    out(`\n${scenarioMarkdown(report, options.servers)}`)
+    // After every scenario, so that an interrupted run leaves what it has.
+    const all = { machine, scenarios: reports }
+    await writeFile(join(import.meta.dirname, 'results.md'), reportMarkdown(all, options.servers))
+    await writeFile(join(import.meta.dirname, 'results.json'), reportJson(all))
+  }
+  const failed = reports.flatMap(({ checks }) => checks).filter(({ ok, server }) => server === 'ours' && !ok)
+  out(`${Math.round((performance.now() - started) / 1000)} s; written to test/bench/results.md and results.json`)
+  if (failed.length > 0) out(`${failed.length} checks of our own server FAILED`)
+  process.exitCode = failed.length > 0 || options.servers.length === 0 ? 1 : 0
+}
+
+await main()

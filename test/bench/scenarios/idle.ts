@@ -1,0 +1,90 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { clientId } from '../load/typists.ts'
+import { randomFrom } from '../measure/numbers.ts'
+import { OwnShare, usageOf } from '../measure/proc.ts'
+import { ServerProcess } from '../servers/serverProcess.ts'
+import { closeAll, connectAll, type Client } from '../wire/client.ts'
+import { awarenessUpdate } from '../wire/dialect.ts'
+import { check, generatorShare, type Outcome, type RunContext, type Scenario } from './scenario.ts'
+
+const CONNECTIONS = 5000
+const PER_ROOM = 2
+/** Clients renew their presence so often. */
+const RENEWAL_MS = 15_000
+
+/** Renews a client's presence every 15 s, beginning after a random part of that, as clients that came at random times do. */
+function renew(client: Client, number: number, random: () => number): () => void {
+  let clock = 0
+  const state = JSON.stringify({ user: { name: `Person Number ${number}`, color: '#30bced' } })
+  const send = (): void => {
+    clock++
+    client.send(client.awarenessFrame(awarenessUpdate(clientId(number), clock, state)))
+  }
+  send()
+  let timer = setTimeout(() => {
+    send()
+    timer = setInterval(send, RENEWAL_MS)
+  }, random() * RENEWAL_MS)
+  return () => {
+    clearTimeout(timer)
+  }
+}
+
+async function run({ kind, directory, seconds, log }: RunContext): Promise<Outcome> {
+  const server = await ServerProcess.start(kind, directory)
+  await delay(1000)
+  const before = usageOf(server.pid)
+  log(`connecting ${CONNECTIONS} clients, ${PER_ROOM} in each room`)
+  const clients = await connectAll(
+    Array.from({ length: CONNECTIONS }, (_, number) => ({
+      port: server.port,
+      dialect: kind.dialect,
+      document: `idle-${Math.floor(number / PER_ROOM)}`,
+    })),
+  )
+  const random = randomFrom(5)
+  const stops = clients.map((client, number) => renew(client, number, random))
+  await delay(2000)
+  log(`connected; idle for ${seconds} s`)
+  const start = usageOf(server.pid)
+  const own = new OwnShare()
+  await delay(seconds * 1000)
+  const end = usageOf(server.pid)
+  const generator = own.share()
+  for (const stop of stops) stop()
+  const lost = clients.filter((client) => client.closedBy !== null).length
+  closeAll(clients)
+  await server.stop()
+  return {
+    values: {
+      rss: (end.rss - before.rss) / 1024 / CONNECTIONS,
+      cpu: (end.cpuMs - start.cpuMs) / (seconds * 10),
+      generator,
+    },
+    checks: [check('nobody was disconnected', lost === 0, `${lost} connections lost`)],
+  }
+}
+
+export const idle: Scenario = {
+  name: 'idle',
+  title: '5,000 idle connections, two in each of 2,500 rooms, renewing their presence every 15 s',
+  seconds: 20,
+  metrics: [
+    {
+      id: 'rss',
+      title: 'RSS per connection (its half of a room included)',
+      unit: 'KiB',
+      better: 'lower',
+      targets: [{ kind: 'atMost', value: 8 }],
+    },
+    {
+      id: 'cpu',
+      title: 'server CPU, share of one core',
+      unit: '%',
+      better: 'lower',
+      targets: [{ kind: 'ratio', value: 0.5 }],
+    },
+    generatorShare,
+  ],
+  run,
+}

@@ -1,0 +1,69 @@
+import { join } from 'node:path'
+import { hocuspocusDialect, yWebsocketDialect } from '../wire/dialect.ts'
+import type { ServerKind, ServerName } from './serverKind.ts'
+
+const root = join(import.meta.dirname, '..', '..', '..')
+
+/** Where the peers are installed, on demand. */
+export const peersDirectory = join(import.meta.dirname, '..', 'peers')
+
+const ours: ServerKind = {
+  name: 'ours',
+  title: 'Scriptorium',
+  dialect: yWebsocketDialect,
+  command: (directory, port) => ({
+    args: [join(root, 'dist', 'server', 'main.js'), 'serve', directory, '--port', String(port), '--host', '127.0.0.1'],
+    env: {},
+  }),
+  readyPath: '/readyz',
+  probes: true,
+  quietMs: 1000,
+}
+
+const yWebsocket: ServerKind = {
+  name: 'y-websocket',
+  title: 'y-websocket 2.1.0, LevelDB',
+  dialect: yWebsocketDialect,
+  command: (directory, port) => ({
+    args: [join(peersDirectory, 'node_modules', 'y-websocket', 'bin', 'server.cjs')],
+    env: { HOST: '127.0.0.1', PORT: String(port), YPERSISTENCE: join(directory, 'leveldb') },
+  }),
+  readyPath: '/',
+  probes: false,
+  quietMs: 1000,
+}
+
+const hocuspocus: ServerKind = {
+  name: 'hocuspocus',
+  title: 'Hocuspocus 4.7.0, SQLite',
+  dialect: hocuspocusDialect,
+  command: (directory, port) => ({
+    args: [join(peersDirectory, 'hocuspocus.mjs')],
+    env: { HOST: '127.0.0.1', PORT: String(port), DATABASE: join(directory, 'documents.sqlite') },
+  }),
+  readyPath: '/',
+  probes: false,
+  // It stores 2 s after the last edit.
+  quietMs: 3000,
+}
+
+/** Not a server: proves that the harness notices what is missing. */
+const lossyRelay: ServerKind = {
+  name: 'lossy-relay',
+  title: 'Relay that drops 1 % of its frames',
+  dialect: yWebsocketDialect,
+  command: (_directory, port) => ({
+    args: [...process.execArgv, join(import.meta.dirname, 'lossyRelay.ts')],
+    env: { PORT: String(port) },
+  }),
+  readyPath: '/',
+  probes: true,
+  quietMs: 400,
+}
+
+export const kinds: Readonly<Record<ServerName, ServerKind>> = {
+  ours,
+  'y-websocket': yWebsocket,
+  hocuspocus,
+  'lossy-relay': lossyRelay,
+}

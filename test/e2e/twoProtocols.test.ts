@@ -1,0 +1,103 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { extname, join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Browser, Page } from 'playwright-core'
+import { build } from 'vite'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ANSWERED_BY_THE_TEST, findChromium, launchChromium } from '../support/browser.ts'
+import type { WholeDocument } from './pages/wholeDocument.ts'
+import { freePort, startServerProcess } from './serverProcess.ts'
+import type { ServerProcess } from './serverProcess.ts'
+
+const TEST_MS = 90_000
+const WAIT_MS = 20_000
+const PAGES = fileURLToPath(new URL('./pages/', import.meta.url))
+const MEDIA_TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+}
+
+const chromiumPath = findChromium()
+
+describe.skipIf(chromiumPath === undefined)('two stock providers in one room', () => {
+  let browser: Browser
+  let directory: string
+  let server: ServerProcess
+  const complaints: string[] = []
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'scriptorium-e2e-'))
+    await buildPages(join(directory, 'pages'))
+    server = await startServerProcess(join(directory, 'data'), await freePort())
+    browser = await launchChromium(chromiumPath ?? '')
+  })
+  afterAll(async () => {
+    await browser.close()
+    await server.kill()
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  /** Opens a built page as if the server itself served it, so that its WebSocket is same-origin. */
+  async function openPage(file: string, room: string): Promise<Page> {
+    const page = await (await browser.newContext(ANSWERED_BY_THE_TEST)).newPage()
+    page.setDefaultTimeout(WAIT_MS)
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+    })
+    page.on('pageerror', (error) => complaints.push(error.message))
+    await page.route(`${server.origin}/pages/**`, async (route) => {
+      const path = normalize(new URL(route.request().url()).pathname)
+      const body = await readFile(join(directory, path))
+      await route.fulfill({ body, contentType: MEDIA_TYPES[extname(path)] ?? 'application/octet-stream' })
+    })
+    await page.goto(`${server.origin}/pages/${file}#${room}`)
+    return page
+  }
+
+  test(
+    'CodeMirror on y-websocket 3.1.0 and Tiptap on HocuspocusProvider 4.8.0 share one document and converge',
+    { timeout: TEST_MS },
+    async () => {
+      const room = 'mixed/Straße 1'
+      const codemirror = await openPage('codemirror.html', room)
+      const tiptap = await openPage('tiptap.html', room)
+      await codemirror.locator('.cm-content').click()
+      await tiptap.locator('.ProseMirror').click()
+      await Promise.all([codemirror.keyboard.type('let answer = 42'), tiptap.keyboard.type('Prose beside code')])
+
+      const expected = { code: 'let answer = 42', richText: '<paragraph>Prose beside code</paragraph>' }
+      await expect.poll(() => wholeDocument(codemirror), { timeout: WAIT_MS }).toEqual(expected)
+      await expect.poll(() => wholeDocument(tiptap), { timeout: WAIT_MS }).toEqual(expected)
+
+      const secondCodemirror = await openPage('codemirror.html', room)
+      await secondCodemirror.locator('.cm-line').getByText('let answer = 42').waitFor()
+      await expect.poll(() => wholeDocument(secondCodemirror), { timeout: WAIT_MS }).toEqual(expected)
+      const secondTiptap = await openPage('tiptap.html', room)
+      await secondTiptap.locator('.ProseMirror').getByText('Prose beside code').waitFor()
+      expect(complaints).toEqual([])
+    },
+  )
+})
+
+function wholeDocument(page: Page): Promise<WholeDocument> {
+  return page.evaluate(() => window.wholeDocument())
+}
+
+async function buildPages(outDir: string): Promise<void> {
+  await build({
+    root: PAGES,
+    base: './',
+    configFile: false,
+    logLevel: 'error',
+    build: {
+      outDir,
+      rolldownOptions: { input: [join(PAGES, 'codemirror.html'), join(PAGES, 'tiptap.html')] },
+      chunkSizeWarningLimit: 2_000,
+    },
+    resolve: {
+      dedupe: ['yjs', 'y-protocols', 'lib0', 'prosemirror-model', 'prosemirror-state', 'prosemirror-view'],
+    },
+  })
+}
