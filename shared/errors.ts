@@ -2,10 +2,10 @@
  * Every error this project throws on purpose. Callers branch on `code`, which is stable; the message is for people.
  * `cause` keeps what lay underneath.
  */
-export class ScriptoriumError extends Error {
-  readonly code: string
+export class ScriptoriumError<Code extends string = string> extends Error {
+  readonly code: Code
 
-  constructor(code: string, message: string, cause?: unknown) {
+  constructor(code: Code, message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })
     this.code = code
     this.name = new.target.name
@@ -70,13 +70,7 @@ export type StorageErrorCode =
   | 'STORAGE_CLOSED' //   used after close()
 
 /** Thrown by an `Engine`. */
-export class StorageError extends ScriptoriumError {
-  declare readonly code: StorageErrorCode
-
-  constructor(code: StorageErrorCode, message: string, cause?: unknown) {
-    super(code, message, cause)
-  }
-}
+export class StorageError extends ScriptoriumError<StorageErrorCode> {}
 
 /** A fault of this server's. The connection in whose name it happened is closed 1011; nothing else is touched. */
 export class InternalError extends ScriptoriumError {

@@ -35,6 +35,14 @@ interface Departed {
   readonly since: number
 }
 
+/** Who said something, and how. */
+interface Voice {
+  readonly speaker: Speaker
+  /** Whether the state was the only one in its frame: what others are told they send back in bundles. */
+  readonly alone: boolean
+  readonly now: number
+}
+
 /** What became of one received state. */
 export type Outcome =
   | 'applied'
@@ -74,10 +82,10 @@ export class Presence {
   /** Takes one frame's states; throws when the frame is larger than even an echo of the whole room can be. */
   receive(speaker: Speaker, states: readonly PresenceState[], bytes: number, now: number): 'fine' | 'strike' {
     if (bytes > this.#limits.maxAwarenessBytes + 2 * this.#bytes) throw new ProtocolViolationError('presence too large')
-    const alone = states.length === 1
+    const voice: Voice = { speaker, alone: states.length === 1, now }
     let verdict: 'fine' | 'strike' = 'fine'
     for (const state of states) {
-      if (this.#apply(speaker, state, alone, now) === 'impossible') verdict = 'strike'
+      if (this.#apply(voice, state) === 'impossible') verdict = 'strike'
     }
     return verdict
   }
@@ -122,28 +130,29 @@ export class Presence {
     return states.length === 0 ? null : encodeAwareness(states)
   }
 
-  #apply(speaker: Speaker, state: PresenceState, alone: boolean, now: number): Outcome {
+  #apply(voice: Voice, state: PresenceState): Outcome {
     const entry = this.#entries.get(state.client)
-    if (entry?.name === 'present' && entry.owner !== speaker) return this.#foreign(speaker, entry, state, alone, now)
+    if (entry?.name === 'present' && entry.owner !== voice.speaker) return this.#foreign(voice, entry, state)
     // Clocks end at 2^53 - 1, and a return has to be able to add one.
     if (state.clock >= Number.MAX_SAFE_INTEGER) return 'impossible'
-    if (isGone(state.json)) return this.#goodbye(entry, state, now)
+    if (isGone(state.json)) return this.#goodbye(entry, state, voice.now)
     if (!isPresentable(state.json, this.#limits)) return 'impossible'
-    const clock = this.#clockFor(speaker, entry, state, alone)
-    if (clock === null || !this.#maySpeak(speaker, state.client)) return 'ignored'
-    this.#set(speaker, state, clock, now)
+    const clock = this.#clockFor(voice, entry, state)
+    if (clock === null || !this.#maySpeak(voice.speaker, state.client)) return 'ignored'
+    this.#set(voice, state, clock)
     return 'applied'
   }
 
   /** A state about a client that somebody else speaks for. Only its returning owner has a case, and has to prove it. */
-  #foreign(speaker: Speaker, entry: Present, state: PresenceState, alone: boolean, now: number): Outcome {
+  #foreign(voice: Voice, entry: Present, state: PresenceState): Outcome {
+    const { speaker, alone } = voice
     const claims = alone && !this.#spoken.has(speaker) && !this.#disputed.has(speaker) && !isGone(state.json)
     if (!claims || state.clock >= Number.MAX_SAFE_INTEGER || !isPresentable(state.json, this.#limits)) return 'ignored'
     this.#disputed.add(speaker)
     const claimed = { ...state, json: state.json.slice() }
     void entry.owner.challenge().then((alive) => {
       // A dead owner has left by now, through its closed socket: what it spoke for is departed, and the claim stands.
-      if (!alive && !this.#left.has(speaker)) this.#apply(speaker, claimed, true, now)
+      if (!alive && !this.#left.has(speaker)) this.#apply(voice, claimed)
     })
     return 'ignored'
   }
@@ -163,7 +172,7 @@ export class Presence {
    * one, for the owner too, who adopts it. Until it has, its own clock may lag behind the room's: then what counts is
    * whether the owner itself moved on.
    */
-  #clockFor(speaker: Speaker, entry: Present | Departed | undefined, state: PresenceState, alone: boolean): number | null {
+  #clockFor({ speaker, alone }: Voice, entry: Present | Departed | undefined, state: PresenceState): number | null {
     if (entry?.name === 'present') {
       return state.clock > entry.ownerClock ? Math.max(state.clock, entry.clock + 1) : null
     }
@@ -178,7 +187,7 @@ export class Presence {
     return spoken === undefined || spoken.has(client) || spoken.size < this.#limits.maxPresencesPerSession
   }
 
-  #set(speaker: Speaker, state: PresenceState, clock: number, now: number): void {
+  #set({ speaker, now }: Voice, state: PresenceState, clock: number): void {
     const before = this.#entries.get(state.client)
     if (before?.name === 'present') this.#bytes -= before.json.length
     else if (before !== undefined) this.#departedCount -= 1

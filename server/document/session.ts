@@ -1,4 +1,4 @@
-import { CloseCode } from '../../shared/closeCodes.ts'
+import type { CloseCode } from '../../shared/closeCodes.ts'
 import { InternalError, LimitExceededError, MalformedFrameError, ScriptoriumError } from '../../shared/errors.ts'
 import type { Limits } from '../../shared/limits.ts'
 import type { UpdateShape } from '../../shared/update/updateShape.ts'
@@ -34,6 +34,7 @@ type State =
 /** Probes answered late but one by one; beyond that the oldest go unanswered, as the newest one covers them. */
 const MAX_PROBES = 64
 
+/** Bytes a message holds on to while it waits. */
 function sizeOf(message: ClientMessage): number {
   switch (message.type) {
     case 'syncStep1':
@@ -45,10 +46,7 @@ function sizeOf(message: ClientMessage): number {
       return message.states.length
     case 'probe':
       return message.payload.length
-    case 'queryAwareness':
-    case 'auth':
-    case 'close':
-    case 'ignored':
+    default:
       return 0
   }
 }

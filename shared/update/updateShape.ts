@@ -5,8 +5,6 @@
 export interface UpdateShape {
   /** [client, firstClock, endClock (exclusive)] per run of structs, in wire order. A Skip ends a run and starts another. */
   readonly runs: readonly number[]
-  /** Number of structs: what the update costs in memory once it is taken apart, about 64 bytes each at least. */
-  readonly structs: number
   /**
    * For every *other* client whose structs this update refers to (as left or right neighbour or as parent), the highest
    * clock referred to. The structs are missing unless that client's state is beyond this clock. Null: refers to none.

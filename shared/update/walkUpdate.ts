@@ -67,7 +67,7 @@ class UpdateWalk {
     const deleteSetOffset = this.#reader.position
     const deletes = readDeletes(this.#reader)
     if (this.#reader.remaining > 0) this.#reader.fail('has bytes after its end')
-    return { runs: this.#runs, structs: this.#structs, needs: this.#needs, deletes, deleteSetOffset }
+    return { runs: this.#runs, needs: this.#needs, deletes, deleteSetOffset }
   }
 
   #readBlocks(): void {

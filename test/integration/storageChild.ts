@@ -15,7 +15,17 @@ const COMPACT_EVERY = 40
 const RETRY_MS = 10
 
 function report(line: Record<string, unknown>): void {
-  writeSync(1, `${JSON.stringify(line)}\n`)
+  const text = `${JSON.stringify(line)}\n`
+  for (;;) {
+    try {
+      writeSync(1, text)
+      return
+    } catch (thrown) {
+      // A pipe whose reader is slow; short writes to a pipe are all or nothing.
+      if ((thrown as NodeJS.ErrnoException).code !== 'EAGAIN') throw thrown
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    }
+  }
 }
 
 async function compact(engine: Engine, document: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import * as Y from 'yjs'
 import { randomFrom } from '../measure/numbers.ts'
@@ -72,5 +72,5 @@ export function loadTrace(): Trace {
   }
   const state = Y.encodeStateAsUpdate(doc)
   doc.destroy()
-  return { source: recorded ? path : 'generated', updates, state }
+  return { source: recorded ? basename(path) : 'generated', updates, state }
 }
