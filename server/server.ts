@@ -169,7 +169,11 @@ class ComposedServer implements ScriptoriumServer {
 
   #createMetrics(processMetrics: boolean): Metrics | null {
     if (!this.#options.metrics) return null
-    const sources = { connections: () => this.#gateway.size, documents: () => this.#registry.size, traffic: () => this.#gateway.traffic }
+    const sources = {
+      connections: () => this.#gateway.size,
+      documents: () => this.#registry.size,
+      traffic: () => this.#gateway.traffic,
+    }
     return createMetrics({ sources, processMetrics })
   }
 
@@ -208,7 +212,9 @@ class DocumentsInUse implements Documents {
 function openEngine(options: Options, { clock, observer }: { clock: Clock; observer: Observer }): Promise<Engine> {
   if (options.durability === 'memory') return Promise.resolve(new MemoryEngine())
   const onHealth = (health: EngineHealth): void => {
-    observer.observe(health.state === 'ok' ? { type: 'storageRecovered' } : { type: 'storageFailing', error: health.error })
+    observer.observe(
+      health.state === 'ok' ? { type: 'storageRecovered' } : { type: 'storageFailing', error: health.error },
+    )
   }
   return openLevelEngine({ directory: options.dataDir, durability: options.durability, clock, onHealth })
 }

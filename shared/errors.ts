@@ -79,6 +79,11 @@ export class InternalError extends ScriptoriumError {
   }
 }
 
+/** What was thrown, if it was thrown on purpose; everything else is a fault of ours. */
+export function toScriptoriumError(thrown: unknown): ScriptoriumError {
+  return thrown instanceof ScriptoriumError ? (thrown as ScriptoriumError) : new InternalError(thrown)
+}
+
 /** Turns whatever was thrown into an `Error`, so that `cause` chains and log lines never hold a bare string. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown))

@@ -73,7 +73,9 @@ export class Document {
 
   /** Resolves when everything accepted is durable. */
   settle(): Promise<void> {
-    return this.#state.name === 'open' || this.#state.name === 'leaving' ? this.#state.pipeline.settle() : Promise.resolve()
+    return this.#state.name === 'open' || this.#state.name === 'leaving'
+      ? this.#state.pipeline.settle()
+      : Promise.resolve()
   }
 
   /** The committed state as one Yjs V1 update; null while it is not loaded. */

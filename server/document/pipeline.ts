@@ -120,7 +120,8 @@ export class Pipeline {
 
   /** A last snapshot, if anything was written since the previous one and the `Y.Doc` to encode is there anyway. */
   async compact(): Promise<void> {
-    if (this.#head !== null && this.#logged > 0 && this.content.isLive && this.isSettled) await this.#snapshot(this.#head)
+    if (this.#head !== null && this.#logged > 0 && this.content.isLive && this.isSettled)
+      await this.#snapshot(this.#head)
   }
 
   destroy(): void {
@@ -155,7 +156,8 @@ export class Pipeline {
     const written = batch.filter((submission) => submission.update !== null)
     if (written.length === 0) return this.#finish(batch)
     const applied = this.content.apply(written.map((submission) => submission.update ?? new Uint8Array()))
-    if (!applied.ok) return this.#recover(batch, written[applied.culprit ?? (written.length === 1 ? 0 : -1)], applied.error)
+    if (!applied.ok)
+      return this.#recover(batch, written[applied.culprit ?? (written.length === 1 ? 0 : -1)], applied.error)
     if (applied.merged === null) return this.#finish(batch)
     this.#append(batch, applied.merged, FIRST_RETRY_MS)
   }

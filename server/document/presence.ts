@@ -193,7 +193,14 @@ export class Presence {
     else if (before !== undefined) this.#departedCount -= 1
     const json = state.json.slice() // the frame it is a view on may be large, and this is kept
     this.#bytes += json.length
-    this.#entries.set(state.client, { name: 'present', owner: speaker, clock, ownerClock: state.clock, json, renewedAt: now })
+    this.#entries.set(state.client, {
+      name: 'present',
+      owner: speaker,
+      clock,
+      ownerClock: state.clock,
+      json,
+      renewedAt: now,
+    })
     const spoken = this.#spoken.get(speaker)
     if (spoken === undefined) this.#spoken.set(speaker, new Set([state.client]))
     else spoken.add(state.client)

@@ -1,5 +1,6 @@
 import type { CloseCode } from '../../shared/closeCodes.ts'
-import { InternalError, LimitExceededError, MalformedFrameError, ScriptoriumError } from '../../shared/errors.ts'
+import type { ScriptoriumError } from '../../shared/errors.ts'
+import { LimitExceededError, MalformedFrameError, toScriptoriumError } from '../../shared/errors.ts'
 import type { Limits } from '../../shared/limits.ts'
 import type { UpdateShape } from '../../shared/update/updateShape.ts'
 import { walkUpdate } from '../../shared/update/walkUpdate.ts'
@@ -36,19 +37,10 @@ const MAX_PROBES = 64
 
 /** Bytes a message holds on to while it waits. */
 function sizeOf(message: ClientMessage): number {
-  switch (message.type) {
-    case 'syncStep1':
-      return message.stateVector.length
-    case 'syncStep2':
-    case 'update':
-      return message.update.length
-    case 'awareness':
-      return message.states.length
-    case 'probe':
-      return message.payload.length
-    default:
-      return 0
-  }
+  if ('update' in message) return message.update.length
+  if ('stateVector' in message) return message.stateVector.length
+  if ('states' in message) return message.states.length
+  return 'payload' in message ? message.payload.length : 0
 }
 
 export interface SessionOptions {
@@ -97,7 +89,7 @@ export class Session implements Participant, Speaker {
     try {
       for (const message of queue.messages) this.receive(message)
     } catch (error) {
-      this.fail(error instanceof ScriptoriumError ? error : new InternalError(error))
+      this.fail(toScriptoriumError(error))
     }
   }
 
@@ -338,7 +330,7 @@ export class Session implements Participant, Speaker {
       link.send(step2.frameFor(dialect, link))
       for (const update of updates) link.send(update.frameFor(dialect, link))
     } catch (error) {
-      this.fail(error instanceof ScriptoriumError ? error : new InternalError(error))
+      this.fail(toScriptoriumError(error))
       return true
     }
     this.#budget.spend(clock.now() - start)

@@ -1,7 +1,14 @@
 import type { Duplex } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
 import { CloseCode, closeReason } from '../../shared/closeCodes.ts'
-import { InternalError, InvalidNameError, LimitExceededError, MalformedFrameError, ScriptoriumError } from '../../shared/errors.ts'
+import type { ScriptoriumError } from '../../shared/errors.ts'
+import {
+  InternalError,
+  InvalidNameError,
+  LimitExceededError,
+  MalformedFrameError,
+  toScriptoriumError,
+} from '../../shared/errors.ts'
 import type { Limits } from '../../shared/limits.ts'
 import { checkName } from '../../shared/names.ts'
 import { permissionDeniedYWebsocket } from '../../shared/wire/messages.ts'
@@ -196,7 +203,7 @@ export class Connection implements Link {
       if (this.#state.name === 'sniffing') this.#open(frame)
       else this.#state.channel.receive(frame)
     } catch (error) {
-      this.#refuse(error instanceof ScriptoriumError ? error : new InternalError(error))
+      this.#refuse(toScriptoriumError(error))
     }
   }
 

@@ -94,7 +94,10 @@ export class HocuspocusChannel implements Channel {
     if (session !== undefined) return session
     const { link, registry, limits } = this.#options
     if (this.#sessions.size >= limits.maxDocumentsPerConnection) {
-      throw new LimitExceededError('maxDocumentsPerConnection', `more than ${this.#sessions.size} documents on one socket`)
+      throw new LimitExceededError(
+        'maxDocumentsPerConnection',
+        `more than ${this.#sessions.size} documents on one socket`,
+      )
     }
     const name = this.#nameOf(address)
     if (name === null) return null

@@ -39,10 +39,7 @@ const HAS_PARENT_SUB = 0x20
  * A key follows only a parent; a struct with neighbours inherits both from them. Clocks of a block run on from its
  * first: a struct takes as many as it is long.
  */
-export function walkUpdate(
-  update: Uint8Array,
-  limits: UpdateLimits = defaultLimits,
-): UpdateShape {
+export function walkUpdate(update: Uint8Array, limits: UpdateLimits = defaultLimits): UpdateShape {
   return new UpdateWalk(new ByteReader(update, malformed), limits).walk()
 }
 
@@ -90,7 +87,10 @@ class UpdateWalk {
     if (structs > reader.remaining / 2) reader.fail(`announces ${structs} structs, more than fit`)
     this.#structs += structs
     if (this.#structs > this.#limits.maxStructsPerUpdate) {
-      throw new LimitExceededError('maxStructsPerUpdate', `An update of more than ${this.#limits.maxStructsPerUpdate} structs`)
+      throw new LimitExceededError(
+        'maxStructsPerUpdate',
+        `An update of more than ${this.#limits.maxStructsPerUpdate} structs`,
+      )
     }
     let first = this.#clock
     for (let i = 0; i < structs; i++) {

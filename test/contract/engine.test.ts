@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { describe, test } from 'vitest'
 import { openLevelEngine } from '../../server/engine/level/levelEngine.ts'
 import { MemoryEngine } from '../../server/engine/memory/memoryEngine.ts'
-import { engineContract, type EngineUnderTest } from '../../server/testing/engineContract.ts'
+import type { EngineUnderTest } from '../../server/testing/engineCase.ts'
+import { engineContract } from '../../server/testing/engineContract.ts'
 import { FaultyEngine } from '../../server/testing/faultyEngine.ts'
 
 async function makeLevel(durability: 'fsync' | 'os'): Promise<EngineUnderTest> {

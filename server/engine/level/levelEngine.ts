@@ -141,7 +141,7 @@ class LevelEngine implements Engine {
 
   async #use<T>(action: string, use: (session: LevelSession) => Promise<T>): Promise<T> {
     const state = this.#state
-    if (state.kind === 'failing') throw state.error
+    if (state.kind === 'failing') throw failingError(state.error)
     if (state.kind === 'closed') throw closedError()
     this.#active += 1
     try {
@@ -178,7 +178,8 @@ class LevelEngine implements Engine {
   }
 
   async #recover(session: LevelSession): Promise<void> {
-    await session.close()
+    // A handle whose write failed may not close cleanly either; the lock decides whether reopening works.
+    await session.close().catch(() => undefined)
     for (let delay = FIRST_RETRY_MS; this.#state.kind !== 'closed'; delay = Math.min(2 * delay, LAST_RETRY_MS)) {
       const database = await this.#reopen()
       if (database !== null) return this.#recovered(database)
@@ -225,6 +226,11 @@ class LevelEngine implements Engine {
     })
     this.#cancelPause = null
   }
+}
+
+/** A new one for each call, so that its stack says who asked. */
+function failingError(cause: StorageError): StorageError {
+  return new StorageError('STORAGE_UNAVAILABLE', `The storage is failing: ${cause.message}`, cause)
 }
 
 function closedError(): StorageError {

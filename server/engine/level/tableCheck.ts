@@ -23,7 +23,7 @@ const TRAILER_BYTES = 5
  * or hides a record behind a damaged filter. Damage inside a payload is harmless: the record's own checksum finds it when
  * the document is loaded, and only that record is lost.
  *
- * Costs about 2 s per GB. Throws STORAGE_CORRUPT when LevelDB must not be given the table; a copy is then kept.
+ * Costs about 1 s per GB. Throws STORAGE_CORRUPT when LevelDB must not be given the table; a copy is then kept.
  */
 export async function checkTables(directory: string, quarantine: Quarantine): Promise<void> {
   const folder = databaseFolder(directory)
