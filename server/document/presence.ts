@@ -14,7 +14,7 @@ const GONE = new Uint8Array([0x6e, 0x75, 0x6c, 0x6c])
 
 /** Who speaks for client ids: a session. Presence needs to know nothing else about it. */
 export interface Speaker {
-  /** False when the socket is dead; asking closes a dead one (rule P5). */
+  /** False when the socket is dead; asking closes a dead one (rule A5). */
   challenge(): Promise<boolean>
 }
 
@@ -53,7 +53,7 @@ export type Outcome =
 
 /**
  * Who is in one document, as promise P4 wants it: nobody speaks for somebody else, who left is gone, who returns is
- * visible at once. Rules P1 to P8 of SPEC.md. Holds raw JSON, parses it once to check it, never keeps the objects.
+ * visible at once. Rules A1 to A9 of SPEC.md. Holds raw JSON, parses it once to check it, never keeps the objects.
  */
 export class Presence {
   readonly #limits: Limits
@@ -90,7 +90,7 @@ export class Presence {
     return verdict
   }
 
-  /** The speaker is gone, and so are all it spoke for. The clock is not raised, or they could not return (P4). */
+  /** The speaker is gone, and so are all it spoke for. The clock is not raised, or they could not return (A4). */
   leave(speaker: Speaker, now: number): void {
     this.#left.add(speaker)
     for (const client of this.#spoken.get(speaker) ?? []) {

@@ -13,7 +13,7 @@ export interface EngineUnderTest {
 export interface EngineCase {
   readonly title: string
   /** Throws an AssertionError when the engine breaks the promise named in the title. */
-  run(): Promise<void>
+  readonly run: () => Promise<void>
 }
 
 export type CaseBody = (engine: Engine, test: EngineUnderTest) => Promise<void>

@@ -134,7 +134,7 @@ export const documentCases: readonly NamedCase[] = [
     },
   ],
   [
-    'what is returned belongs to the caller: changing it changes nothing stored',
+    'the bytes given to append may be reused once it has resolved',
     async (engine) => {
       const update = bytes(1, 2, 3)
       await engine.append('a', update)

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { openLevelEngine } from '../../server/engine/level/levelEngine.ts'
 import {
@@ -111,5 +111,34 @@ describe('a damaged database', () => {
     const [table] = await databaseFiles(directory, '.ldb')
     if (table === undefined) throw new Error('there is a table')
     expect(await flipEverywhere(directory, table, positions((await readFile(table)).length, 199))).toEqual([])
+  })
+
+  test('C96: a table that cannot be given to LevelDB is refused in words, and a copy is kept', async () => {
+    await using folder = await temporaryFolder()
+    const directory = join(folder.path, 'data')
+    await fill(directory)
+    await moveToTable(directory)
+    const [table] = await databaseFiles(directory, '.ldb')
+    if (table === undefined) throw new Error('there is a table')
+    const { length } = await readFile(table)
+    const copy = join(folder.path, 'copy')
+    // The last bytes before the footer are the index: a damaged one makes LevelDB abort the process.
+    await damagedCopy(directory, copy, table, (bytes) => flipBit(bytes, length - 60))
+    const opening = openLevelEngine({ directory: copy, durability: 'os' })
+    await expect(opening).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' })
+    await expect(opening).rejects.toThrow(copy)
+    const [kept] = await readdir(join(copy, 'quarantine'))
+    expect(kept).toMatch(/^table-/)
+  })
+
+  test('C77: what a killed process left half written beside the live tables is not damage', async () => {
+    await using folder = await temporaryFolder()
+    const directory = join(folder.path, 'data')
+    await fill(directory)
+    await moveToTable(directory)
+    await writeFile(join(directory, 'leveldb', '009999.ldb'), Buffer.alloc(1000, 7))
+    const outcome = await readEverything(directory, DOCUMENTS)
+    expect(outcome).toMatchObject({ refused: null, damaged: false, quarantined: [] })
+    expect(expectNothingInvented(outcome)).toBe(BATCHES * PER_BATCH * DOCUMENTS.length)
   })
 })

@@ -33,7 +33,7 @@ interface Setup {
   readonly database: ManualDatabase
   readonly commits: GroupCommit
   readonly log: string[]
-  add(name: string, bytes?: number): void
+  readonly add: (name: string, bytes?: number) => void
 }
 
 function setup(): Setup {

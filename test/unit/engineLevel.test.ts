@@ -199,7 +199,7 @@ describe('a failed write', () => {
 
   /** Makes the next batch fail, before or after it was written. */
   function failNextBatch(timing: Timing): void {
-    const original = ClassicLevel.prototype.batch as unknown as () => { write(options: object): Promise<void> }
+    const original = Reflect.get(ClassicLevel.prototype, 'batch') as () => { write(options: object): Promise<void> }
     vi.spyOn(ClassicLevel.prototype, 'batch').mockImplementationOnce(function (this: unknown) {
       const batch = original.call(this)
       const write = batch.write.bind(batch)
@@ -256,6 +256,30 @@ describe('a failed write', () => {
   })
 })
 
+test.each([
+  { durability: 'fsync', sync: true },
+  { durability: 'os', sync: false },
+] as const)('C77: with durability $durability every kind of write is handed over with sync $sync', async (level) => {
+  await using folder = await temporaryFolder()
+  const engine = await openLevelEngine({ directory: folder.path, durability: level.durability })
+  const original = Reflect.get(ClassicLevel.prototype, 'batch') as () => { write(options: object): Promise<void> }
+  const written: object[] = []
+  vi.spyOn(ClassicLevel.prototype, 'batch').mockImplementation(function (this: unknown) {
+    const batch = original.call(this)
+    const write = batch.write.bind(batch)
+    batch.write = (options) => {
+      written.push(options)
+      return write(options)
+    }
+    return batch as never
+  })
+  const cursor = await engine.append('a', updateOf(1))
+  await engine.compact('a', null, cursor, snapshotOf(1))
+  await engine.remove('a')
+  await engine.close()
+  expect(written).toEqual([{ sync: level.sync }, { sync: level.sync }, { sync: level.sync }])
+})
+
 describe('byte layouts', () => {
   test('CRC-32C of the standard check string, in bulk and in single bytes', () => {
     expect(crc32c(Buffer.from('123456789'))).toBe(0xe3069283)
@@ -273,7 +297,7 @@ describe('byte layouts', () => {
   test('sequences sort as numbers up to 2^53', () => {
     const sequences = [1, 255, 256, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1]
     const keys = sequences.map((sequence) => recordKey(documentId('a'), 1, sequence))
-    expect([...keys].sort(Buffer.compare)).toEqual(keys)
+    expect([...keys].sort((left, right) => Buffer.compare(left, right))).toEqual(keys)
     expect(keys.map((key) => readSequence(key, 18))).toEqual(sequences)
   })
 
