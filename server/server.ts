@@ -151,10 +151,23 @@ class ComposedServer implements ScriptoriumServer {
     })
     try {
       await Promise.race([this.#closeInOrder(), deadline])
+    } catch (error) {
+      await this.#abandon()
+      throw error
     } finally {
       cancel()
       this.#gateway.terminate()
     }
+  }
+
+  /** Nothing is waited for that could hang: storage may be what made us late. */
+  async #abandon(): Promise<void> {
+    this.#gateway.terminate()
+    this.#engine.close().catch(() => {
+      // The caller is told already that not everything could be stored.
+    })
+    this.#app.server.closeAllConnections()
+    await this.#app.close()
   }
 
   /** Last edits are stored before anybody is sent away, and once more for what arrived meanwhile. */

@@ -4,6 +4,9 @@ import { InvalidNameError } from './errors.ts'
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f]/
 
+/** `http://host` before the path: HTTP allows it in a request, and proxies are told by it what to connect to. */
+const ABSOLUTE_FORM = /^[a-z][a-z0-9+.-]*:\/\/[^/]*/i
+
 /** UTF-8 length of a well-formed string, without encoding it. */
 function utf8Length(text: string): number {
   let bytes = 0
@@ -37,7 +40,8 @@ export function checkName(name: string, maxBytes: number): string {
  */
 export function nameFromUrl(url: string): string {
   const end = url.search(/[?#]/)
-  const path = (end === -1 ? url : url.slice(0, end)).replace(/^\//, '')
+  const target = end === -1 ? url : url.slice(0, end)
+  const path = target.replace(ABSOLUTE_FORM, '').replace(/^\//, '')
   try {
     return decodeURIComponent(path)
   } catch (error) {

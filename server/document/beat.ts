@@ -5,7 +5,7 @@ const SHORTEST_BEAT_MS = 10
 /** Below what a person notices, with room for the write and the fan-out in the 50 ms an edit may take. Milliseconds. */
 const LONGEST_BEAT_MS = 36
 /** A beat is this many times as long as its own work takes, so that one document never fills a core. */
-const REST_FACTOR = 40
+const REST_FACTOR = 30
 type State = { readonly name: 'idle' } | { readonly name: 'waiting'; readonly cancel: () => void }
 
 const idle: State = { name: 'idle' }

@@ -66,6 +66,8 @@ export class Content {
   readonly #answers = new Map<string, Answer>()
   #version = 0
   #admitted = 0
+  /** True while the frontier is what the log holds. What was accepted since may turn out poisonous: it proves nothing. */
+  #isStored = true
 
   constructor(loaded: Loaded, limits: Limits) {
     this.#limits = limits
@@ -92,11 +94,6 @@ export class Content {
     return this.#admitted
   }
 
-  /** Clients that ever wrote here: Yjs walks over them in every transaction. */
-  get clients(): number {
-    return this.#frontier.size
-  }
-
   /** Whether the tail has grown so long that a snapshot pays. */
   get wantsSnapshot(): boolean {
     const { state } = this.#snapshot
@@ -112,9 +109,10 @@ export class Content {
   }
 
   admit(shape: UpdateShape): Admission {
-    if (this.#doc === null && bringsNothing(this.#frontier, shape) && this.#knowsDeletes(shape)) return 'nothing'
+    if (this.#isStored && bringsNothing(this.#frontier, shape) && this.#knowsDeletes(shape)) return 'nothing'
     if (advance(this.#frontier, shape) === 'missing') return 'missing'
     this.#admitted += 1
+    this.#isStored = false
     return 'fits'
   }
 
@@ -147,6 +145,7 @@ export class Content {
     this.#doc?.destroy()
     this.#doc = null
     this.#frontier = this.#committedVector().vector
+    this.#isStored = true
   }
 
   /** The merged update is durable: it belongs to what clients may see. */

@@ -54,10 +54,11 @@ export class Document {
     return this.#sessions.size
   }
 
-  join(options: Pick<SessionOptions, 'link' | 'dialect'>): Session {
+  join(options: Pick<SessionOptions, 'link' | 'dialect' | 'budget'>): Session {
     const { limits, clock, observer } = this.#options
     const session = new Session({ ...options, limits, clock, observer }, this.#presence, (left) => this.#leave(left))
     this.#sessions.add(session)
+    this.#presence.join(session)
     if (this.#state.name === 'leaving') {
       this.#state.cancel()
       this.#state = { name: 'open', pipeline: this.#state.pipeline }

@@ -9,6 +9,15 @@ const FORGET_AFTER_MS = 60_000
 /** Departed clients remembered per document; beyond that the oldest are forgotten. */
 const MAX_DEPARTED = 1_000
 
+/** Raised states remembered per entry. The newest suffices unless its owner went away without having adopted the last. */
+const MAX_RAISED = 8
+
+/**
+ * Clocks above this are refused. A client adds one per change and never comes near; whoever says 2^53 - 1 for an id
+ * would leave its owner, and us, no higher clock that receivers can decode.
+ */
+const MAX_CLOCK = 2 ** 52
+
 /** The JSON that says so. */
 const GONE = new Uint8Array([0x6e, 0x75, 0x6c, 0x6c])
 
@@ -16,6 +25,12 @@ const GONE = new Uint8Array([0x6e, 0x75, 0x6c, 0x6c])
 export interface Speaker {
   /** False when the socket is dead; asking closes a dead one (rule A5). */
   challenge(): Promise<boolean>
+}
+
+/** A state the room was told under a higher clock than its owner's, which the owner will therefore adopt and send back. */
+interface Raised {
+  readonly clock: number
+  readonly json: Uint8Array
 }
 
 interface Present {
@@ -26,13 +41,19 @@ interface Present {
   /** The last clock the owner itself used; behind `clock` after a return, until the owner adopts the higher one. */
   readonly ownerClock: number
   readonly json: Uint8Array
+  /** Raised states that have not come back from the owner yet, oldest first. */
+  readonly raised: readonly Raised[]
   readonly renewedAt: number
+  /** When the room was last told of it, in the order of joining, telling and departing. */
+  readonly turn: number
 }
 
 interface Departed {
   readonly name: 'departed'
   readonly clock: number
   readonly since: number
+  /** When, in the same order. */
+  readonly turn: number
 }
 
 /** Who said something, and how. */
@@ -60,11 +81,17 @@ export class Presence {
   readonly #entries = new Map<number, Present | Departed>()
   /** Client ids per speaker, for its limit and for its departure. */
   readonly #spoken = new Map<Speaker, Set<number>>()
-  /** Speakers that have disputed somebody's id already: one dispute each, so that echoes cause no storm of pings. */
-  readonly #disputed = new WeakSet<Speaker>()
+  /**
+   * The newest state a speaker has claimed for somebody else's id. One dispute each, so that echoes cause no storm of
+   * pings.
+   */
+  readonly #disputed = new WeakMap<Speaker, PresenceState>()
   readonly #left = new WeakSet<Speaker>()
+  /** When each speaker joined, in the order of joining, telling and departing. */
+  readonly #joined = new WeakMap<Speaker, number>()
   readonly #changed = new Set<number>()
   readonly #onChange: () => void
+  #turn = 0
   #bytes = 0
   #departedCount = 0
 
@@ -77,6 +104,11 @@ export class Presence {
   /** True when something has changed since the last `takeChanges`. */
   get changed(): boolean {
     return this.#changed.size > 0
+  }
+
+  /** From now on the speaker may be told who is here, and may send that back. */
+  join(speaker: Speaker): void {
+    this.#joined.set(speaker, this.#nextTurn())
   }
 
   /** Takes one frame's states; throws when the frame is larger than even an echo of the whole room can be. */
@@ -133,12 +165,15 @@ export class Presence {
   #apply(voice: Voice, state: PresenceState): Outcome {
     const entry = this.#entries.get(state.client)
     if (entry?.name === 'present' && entry.owner !== voice.speaker) return this.#foreign(voice, entry, state)
-    // Clocks end at 2^53 - 1, and a return has to be able to add one.
-    if (state.clock >= Number.MAX_SAFE_INTEGER) return 'impossible'
+    if (state.clock > MAX_CLOCK) return 'impossible'
     if (isGone(state.json)) return this.#goodbye(entry, state, voice.now)
+    if (entry?.name === 'present' && this.#adopts(entry, state, voice.now)) return 'applied'
     if (!isPresentable(state.json, this.#limits)) return 'impossible'
+    if (!this.#maySpeak(voice.speaker, state.client)) return 'ignored'
     const clock = this.#clockFor(voice, entry, state)
-    if (clock === null || !this.#maySpeak(voice.speaker, state.client)) return 'ignored'
+    // New here, with a state nobody shows (A1): its next one is no return, and needs not be raised.
+    if (state.clock === 0) this.#addSpoken(voice.speaker, state.client)
+    if (clock === null) return 'ignored'
     this.#set(voice, state, clock)
     return 'applied'
   }
@@ -146,15 +181,30 @@ export class Presence {
   /** A state about a client that somebody else speaks for. Only its returning owner has a case, and has to prove it. */
   #foreign(voice: Voice, entry: Present, state: PresenceState): Outcome {
     const { speaker, alone } = voice
-    const claims = alone && !this.#spoken.has(speaker) && !this.#disputed.has(speaker) && !isGone(state.json)
-    if (!claims || state.clock >= Number.MAX_SAFE_INTEGER || !isPresentable(state.json, this.#limits)) return 'ignored'
-    this.#disputed.add(speaker)
-    const claimed = { ...state, json: state.json.slice() }
-    void entry.owner.challenge().then((alive) => {
-      // A dead owner has left by now, through its closed socket: what it spoke for is departed, and the claim stands.
-      if (!alive && !this.#left.has(speaker)) this.#apply(voice, claimed)
-    })
+    const disputed = this.#disputed.get(speaker)
+    const claims = disputed === undefined ? alone && this.#mayReturn(speaker, entry) : this.#isNewer(state, disputed)
+    if (!claims || isGone(state.json) || state.clock >= Number.MAX_SAFE_INTEGER) return 'ignored'
+    if (!isPresentable(state.json, this.#limits)) return 'ignored'
+    this.#disputed.set(speaker, { ...state, json: state.json.slice() })
+    if (disputed === undefined) this.#dispute(voice, entry.owner)
     return 'ignored'
+  }
+
+  #isNewer(state: PresenceState, disputed: PresenceState): boolean {
+    return state.client === disputed.client && state.clock > disputed.clock
+  }
+
+  #dispute(voice: Voice, owner: Speaker): void {
+    void owner.challenge().then((alive) => {
+      const claimed = this.#disputed.get(voice.speaker)
+      // A dead owner has left by now, through its closed socket: what it spoke for is departed, and the claim stands.
+      if (!alive && claimed !== undefined && !this.#left.has(voice.speaker)) {
+        // Should another claim have been faster, the next dispute is with that one's owner.
+        this.#disputed.delete(voice.speaker)
+        this.#joined.delete(voice.speaker)
+        this.#apply(voice, claimed)
+      }
+    })
   }
 
   #goodbye(entry: Present | Departed | undefined, state: PresenceState, now: number): Outcome {
@@ -162,6 +212,22 @@ export class Presence {
     this.#entries.set(state.client, { ...entry, clock: Math.max(entry.clock, state.clock) })
     this.#depart(state.client, now)
     return 'applied'
+  }
+
+  /**
+   * The owner has taken over the clock we gave its state, and says so, as clients send back all they are told. That is
+   * no news for the room: told again under yet another clock, it would come back again, for ever.
+   */
+  #adopts(entry: Present, state: PresenceState, now: number): boolean {
+    const { client, clock } = state
+    if (clock <= entry.ownerClock) return false
+    const isEcho = entry.raised.some(
+      (raised) => raised.clock === clock && Buffer.compare(raised.json, state.json) === 0,
+    )
+    if (!isEcho) return false
+    const raised = entry.raised.filter((other) => other.clock > clock)
+    this.#entries.set(client, { ...entry, ownerClock: clock, raised, renewedAt: now })
+    return true
   }
 
   /**
@@ -177,9 +243,17 @@ export class Presence {
       return state.clock > entry.ownerClock ? Math.max(state.clock, entry.clock + 1) : null
     }
     const known = entry?.clock ?? 0
-    const returns = alone && !this.#spoken.has(speaker) && state.clock > 0
+    const returns = alone && state.clock > 0 && this.#mayReturn(speaker, entry)
     if (returns) return Math.max(state.clock, known) + 1
     return state.clock > known ? state.clock : null
+  }
+
+  /**
+   * Whether what this speaker says of the client can be its own first word. Who was here when the room was told of the
+   * client may send that back; who joined later knows of itself only, or is told of everybody.
+   */
+  #mayReturn(speaker: Speaker, entry: Present | Departed | undefined): boolean {
+    return !this.#spoken.has(speaker) && (this.#joined.get(speaker) ?? Infinity) > (entry?.turn ?? 0)
   }
 
   #maySpeak(speaker: Speaker, client: number): boolean {
@@ -199,12 +273,23 @@ export class Presence {
       clock,
       ownerClock: state.clock,
       json,
+      raised: raisedStates(before, state.clock, { clock, json }),
       renewedAt: now,
+      turn: this.#nextTurn(),
     })
-    const spoken = this.#spoken.get(speaker)
-    if (spoken === undefined) this.#spoken.set(speaker, new Set([state.client]))
-    else spoken.add(state.client)
+    this.#addSpoken(speaker, state.client)
     this.#mark(state.client)
+  }
+
+  #addSpoken(speaker: Speaker, client: number): void {
+    const spoken = this.#spoken.get(speaker)
+    if (spoken === undefined) this.#spoken.set(speaker, new Set([client]))
+    else spoken.add(client)
+  }
+
+  #nextTurn(): number {
+    this.#turn += 1
+    return this.#turn
   }
 
   #depart(client: number, now: number): void {
@@ -213,7 +298,7 @@ export class Presence {
     this.#bytes -= entry.json.length
     // Deleted first, so that departed clients stay in order of departure and the oldest are forgotten first.
     this.#entries.delete(client)
-    this.#entries.set(client, { name: 'departed', clock: entry.clock, since: now })
+    this.#entries.set(client, { name: 'departed', clock: entry.clock, since: now, turn: this.#nextTurn() })
     this.#departedCount += 1
     this.#mark(client)
   }
@@ -231,4 +316,11 @@ export class Presence {
     this.#entries.delete(client)
     this.#departedCount -= 1
   }
+}
+
+/** What the owner may send back after it has said something at `ownerClock` that the room is told as `told`. */
+function raisedStates(before: Present | Departed | undefined, ownerClock: number, told: Raised): readonly Raised[] {
+  if (told.clock === ownerClock) return []
+  const earlier = before?.name === 'present' ? before.raised.filter((other) => other.clock > ownerClock) : []
+  return [...earlier, told].slice(-MAX_RAISED)
 }

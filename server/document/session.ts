@@ -2,6 +2,7 @@ import type { CloseCode } from '../../shared/closeCodes.ts'
 import type { ScriptoriumError } from '../../shared/errors.ts'
 import { LimitExceededError, MalformedFrameError, toScriptoriumError } from '../../shared/errors.ts'
 import type { Limits } from '../../shared/limits.ts'
+import { decodeStateVector } from '../../shared/update/stateVector.ts'
 import type { UpdateShape } from '../../shared/update/updateShape.ts'
 import { walkUpdate } from '../../shared/update/walkUpdate.ts'
 import { readAwareness } from '../../shared/wire/awareness.ts'
@@ -49,6 +50,8 @@ export interface SessionOptions {
   readonly limits: Limits
   readonly clock: Clock
   readonly observer: Observer
+  /** Shared by all sessions of a socket; default: one of its own. */
+  readonly budget?: SyncBudget
 }
 
 /** One client on one document: what it said, what it is owed, and how far it can keep up. Rules S1 to S8 of SPEC.md. */
@@ -58,7 +61,7 @@ export class Session implements Participant, Speaker {
   readonly #leave: (session: Session) => void
   #state: State = { name: 'joining', queue: { messages: [], bytes: 0 } }
   #held: HeldUpdates | null = null
-  #budget: SyncBudget | null = null
+  readonly #budget: SyncBudget
   #submitted = 0
   #settled = 0
   #unacknowledged = 0
@@ -76,6 +79,7 @@ export class Session implements Participant, Speaker {
 
   constructor(options: SessionOptions, presence: Presence, leave: (session: Session) => void) {
     this.#options = options
+    this.#budget = options.budget ?? new SyncBudget(options.limits)
     this.#presence = presence
     this.#leave = leave
   }
@@ -108,13 +112,26 @@ export class Session implements Participant, Speaker {
       case 'awareness':
         return this.#receivePresence(pipeline, message.states)
       case 'queryAwareness':
-        return this.#sendPresence()
+        this.#presenceStale = true // answered once per beat: one byte could ask for the presence of a whole crowd
+        return pipeline.await(this)
       case 'probe':
         return this.#requestProof(pipeline, message.payload)
       case 'auth':
       case 'close':
       case 'ignored':
     }
+  }
+
+  /**
+   * What `receive` would throw on sight of the message alone: for those that are to be taken together or not at all.
+   *
+   * @throws ScriptoriumError
+   */
+  check(message: ClientMessage): void {
+    const { limits } = this.#options
+    if (message.type === 'update' || message.type === 'syncStep2') walkUpdate(message.update, limits)
+    else if (message.type === 'awareness') readAwareness(message.states)
+    else if (message.type === 'syncStep1') decodeStateVector(this.#checkVectorSize(message.stateVector), Infinity)
   }
 
   /** Leaves the document. Idempotent. */
@@ -176,6 +193,8 @@ export class Session implements Participant, Speaker {
       this.#held ??= new HeldUpdates(this.#options.limits)
       this.#held.add(submission, shape)
       this.#ask(this.#state)
+      // What is missing may come from somebody else, and this client may have nothing more to say.
+      if (this.#state.name !== 'joining') this.#state.pipeline.await(this)
     } catch (error) {
       this.fail(error as LimitExceededError)
     }
@@ -189,9 +208,10 @@ export class Session implements Participant, Speaker {
     this.#proveSaved()
     // A congested socket comes back through `drained`, unsettled updates through being settled.
     if (!this.#options.link.congested) {
-      if (this.#request !== null && this.#isSettled(this.#request.after)) {
+      if (this.#request !== null && this.#mayAnswer(this.#request.after)) {
         if (!this.#answer(state.pipeline, this.#request.stateVector)) return 'later'
       } else if (state.name === 'lagging') this.#catchUp(state)
+      else if (state.name === 'live' && this.#presenceStale) this.#sendPresence()
     }
     return this.#isHolding ? 'held' : 'done'
   }
@@ -200,7 +220,7 @@ export class Session implements Participant, Speaker {
     if (this.#state.name !== 'live') return
     const { link, dialect } = this.#options
     link.send(update.frameFor(dialect, link))
-    if (link.congested) this.#lag(this.#state.pipeline, vector())
+    if (link.congested && this.#isOpen) this.#lag(this.#state.pipeline, vector())
   }
 
   deliverPresence(presence: Broadcast): void {
@@ -209,12 +229,22 @@ export class Session implements Participant, Speaker {
     else link.send(presence.frameFor(dialect, link))
   }
 
+  get #isOpen(): boolean {
+    return this.#state.name !== 'closed'
+  }
+
   get #isHolding(): boolean {
     return this.#held !== null && !this.#held.isEmpty
   }
 
   #isSettled(after: number): boolean {
     return this.#settled >= after && !this.#isHolding
+  }
+
+  /** Whoever knows nothing yet is not kept waiting by an update of its own that may never find what it builds on. */
+  #mayAnswer(after: number): boolean {
+    const isBlind = this.#state.name === 'syncing' && this.#isHolding && this.#pendingUpdates === 0
+    return isBlind || this.#isSettled(after)
   }
 
   #enqueue(queue: Queued, message: ClientMessage): void {
@@ -226,11 +256,14 @@ export class Session implements Participant, Speaker {
   }
 
   #requestState(pipeline: Pipeline, stateVector: Uint8Array): void {
-    if (stateVector.length > this.#options.limits.maxStateVectorBytes) {
-      throw new LimitExceededError('maxStateVectorBytes', `state vector of ${stateVector.length} bytes`)
-    }
+    this.#checkVectorSize(stateVector)
     this.#request = { stateVector: stateVector.slice(), after: this.#submitted }
     pipeline.await(this)
+  }
+
+  #checkVectorSize(stateVector: Uint8Array): Uint8Array {
+    if (stateVector.length <= this.#options.limits.maxStateVectorBytes) return stateVector
+    throw new LimitExceededError('maxStateVectorBytes', `state vector of ${stateVector.length} bytes`)
   }
 
   #requestProof(pipeline: Pipeline, payload: Uint8Array): void {
@@ -259,7 +292,6 @@ export class Session implements Participant, Speaker {
    */
   #submitFittingPart(pipeline: Pipeline, update: Uint8Array): void {
     const start = this.#options.clock.now()
-    this.#budget ??= new SyncBudget(this.#options.limits, start)
     if (this.#budget.wait(start) > 0) throw new LimitExceededError('syncBurstMs', 'too many incomplete documents')
     const part = pipeline.content.fittingPart(update)
     this.#budget.spend(this.#options.clock.now() - start)
@@ -319,9 +351,8 @@ export class Session implements Participant, Speaker {
 
   /** False: not now, the budget is spent. */
   #answer(pipeline: Pipeline, stateVector: Uint8Array): boolean {
-    const { clock, link, dialect, limits } = this.#options
+    const { clock, link, dialect } = this.#options
     const start = clock.now()
-    this.#budget ??= new SyncBudget(limits, start)
     if (this.#budget.wait(start) > 0) return false
     this.#request = null
     try {
@@ -339,6 +370,7 @@ export class Session implements Participant, Speaker {
   }
 
   #becomeLive(pipeline: Pipeline): void {
+    if (this.#state.name === 'closed') return // by what was just sent: it was more than a socket may leave unread
     if (this.#options.link.congested) return this.#lag(pipeline, pipeline.content.committedVector())
     this.#state = { name: 'live', pipeline }
     if (this.#presenceStale) this.#sendPresence()

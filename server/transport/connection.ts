@@ -35,6 +35,8 @@ type State =
   /** Nothing received yet. We do not speak first: the first byte tells the protocol. */
   | { readonly name: 'sniffing'; readonly since: number }
   | { readonly name: 'open'; readonly protocol: Protocol; readonly channel: Channel }
+  /** The URL names no document: told so, held for a while, not listened to any more. */
+  | { readonly name: 'denied' }
   | { readonly name: 'closing'; readonly protocol: Protocol | null }
 
 /** What all connections of one server share. */
@@ -61,6 +63,8 @@ export class Connection implements Link {
   #receivedAt: number
   #sentAt: number
   #pingedAt: number | null = null
+  /** Pings of ours without an answer yet: pongs beyond that are nobody's business. */
+  #pongsDue = 0
   #pings: PingBudget | null = null
   #holders: Set<object> | null = null
   #challenges: ((alive: boolean) => void)[] | null = null
@@ -76,9 +80,8 @@ export class Connection implements Link {
     this.#state = { name: 'sniffing', since: context.now }
     ws.on('message', (data, isBinary) => this.#onMessage(data, isBinary))
     ws.on('ping', (data) => this.#onPing(data))
-    ws.on('pong', () => this.#alive())
-    // ws has already closed the socket with the code that fits (1002, 1007, 1008, 1009) when it reports an error.
-    ws.on('error', (error) => this.#report(new MalformedFrameError(error.message, error), CloseCode.malformed))
+    ws.on('pong', () => this.#onPong())
+    ws.on('error', (error) => this.#onBrokenFrame(error))
     ws.on('close', (code) => this.#onClose(code))
     socket.on('drain', () => this.#onDrain())
   }
@@ -94,7 +97,7 @@ export class Connection implements Link {
   send(frame: Uint8Array): void {
     if (this.#state.name === 'closing') return
     this.#sentAt = this.#context.now
-    if (!this.#outbox.push(frame)) this.close(CloseCode.tryAgainLater, 'client does not read')
+    if (!this.#outbox.push(frame)) this.#giveUp('maxUnreadBytes')
   }
 
   pause(holder: object): void {
@@ -105,6 +108,8 @@ export class Connection implements Link {
 
   resume(holder: object): void {
     if (this.#holders === null || !this.#holders.delete(holder) || this.#holders.size > 0) return
+    if (this.#state.name === 'closing') return
+    this.#isAlive() // its signs of life are still unread
     this.#ws.resume()
   }
 
@@ -140,6 +145,7 @@ export class Connection implements Link {
 
   challenge(): Promise<boolean> {
     if (this.#state.name === 'closing') return Promise.resolve(false)
+    if (this.#isPaused) return Promise.resolve(true) // we would not hear its answer
     return new Promise((resolve) => {
       const cancel = this.#context.clock.after(CHALLENGE_TIMEOUT_MS, () => this.terminate())
       this.#challenges ??= []
@@ -147,7 +153,7 @@ export class Connection implements Link {
         cancel()
         resolve(alive)
       })
-      this.#ws.ping()
+      this.#ping()
     })
   }
 
@@ -159,8 +165,9 @@ export class Connection implements Link {
       return this.close(CloseCode.violation, 'no first frame in time')
     }
     const blockedSince = this.#outbox.blockedSince
-    if (blockedSince !== null && now - blockedSince > limits.lagTimeoutMs) return this.#giveUp()
-    if (now - this.#receivedAt >= limits.pingAfterMs && !this.#probe(now)) return this.terminate()
+    if (blockedSince !== null && now - blockedSince > limits.lagTimeoutMs) return this.#giveUp('lagTimeoutMs')
+    const isSilent = now - this.#receivedAt >= limits.pingAfterMs && !this.#isPaused
+    if (isSilent && !this.#probe(now)) return this.terminate()
     if (this.#state.name !== 'open') return
     if (now - this.#sentAt >= limits.keepAliveMs) this.#state.channel.keepAlive()
     this.#state.channel.reassure()
@@ -170,17 +177,26 @@ export class Connection implements Link {
   #probe(now: number): boolean {
     if (this.#pingedAt === null) {
       this.#pingedAt = now
-      this.#ws.ping()
+      this.#ping()
     }
     return now - this.#pingedAt <= this.#context.limits.pongTimeoutMs
   }
 
-  #giveUp(): void {
-    this.#report(new LimitExceededError('lagTimeoutMs', 'client does not read'), CloseCode.tryAgainLater)
+  #ping(): void {
+    this.#pongsDue += 1
+    this.#ws.ping()
+  }
+
+  get #isPaused(): boolean {
+    return this.#holders !== null && this.#holders.size > 0
+  }
+
+  #giveUp(limit: 'lagTimeoutMs' | 'maxUnreadBytes'): void {
+    this.#report(new LimitExceededError(limit, 'client does not read'), CloseCode.tryAgainLater)
     this.close(CloseCode.tryAgainLater, 'client does not read')
   }
 
-  #alive(): void {
+  #isAlive(): void {
     this.#receivedAt = this.#context.now
     this.#pingedAt = null
     if (this.#challenges !== null) this.#answerChallenges(true)
@@ -192,8 +208,8 @@ export class Connection implements Link {
   }
 
   #onMessage(data: RawData, isBinary: boolean): void {
-    if (this.#state.name === 'closing') return
-    this.#alive()
+    if (this.#state.name === 'closing' || this.#state.name === 'denied') return
+    this.#isAlive()
     if (!isBinary) return this.close(CloseCode.unsupportedData, 'binary frames only')
     const frame = data as Buffer // never fragments or an ArrayBuffer: ws.binaryType is left at its default
     const { traffic } = this.#context
@@ -225,20 +241,44 @@ export class Connection implements Link {
   #refuse(error: ScriptoriumError): void {
     if (!(error instanceof InvalidNameError)) return this.fail(error)
     this.#report(error, CloseCode.invalidName)
+    this.#state = { name: 'denied' }
     this.send(encodeFrame(noPrefix, permissionDeniedYWebsocket(error.message)))
     this.pause(this)
     this.#context.clock.after(DENIAL_HOLD_MS, () => this.close(CloseCode.invalidName, error.message))
   }
 
   #onPing(data: Buffer): void {
-    const { clock, limits } = this.#context
-    this.#pings ??= new PingBudget(limits.maxPingsPerSecond, clock.now())
-    if (!this.#pings.take(clock.now())) return this.fail(new LimitExceededError('maxPingsPerSecond', 'too many pings'))
-    this.#alive()
+    if (!this.#mayPing()) return
+    this.#isAlive()
     this.#ws.pong(data)
   }
 
+  /** Browsers may send pongs nobody asked for; a flood of them is a flood of pings. */
+  #onPong(): void {
+    if (this.#pongsDue > 0) this.#pongsDue -= 1
+    else if (!this.#mayPing()) return
+    this.#isAlive()
+  }
+
+  #mayPing(): boolean {
+    if (this.#state.name === 'closing') return false
+    const { clock, limits } = this.#context
+    this.#pings ??= new PingBudget(limits.maxPingsPerSecond, clock.now())
+    if (this.#pings.take(clock.now())) return true
+    this.fail(new LimitExceededError('maxPingsPerSecond', 'too many pings'))
+    return false
+  }
+
+  /** ws has sent the close frame that fits (1002, 1007, 1008, 1009): nothing may follow it. */
+  #onBrokenFrame(error: Error): void {
+    if (this.#state.name === 'closing') return
+    this.#report(new MalformedFrameError(error.message, error), CloseCode.malformed)
+    this.#endSessions()
+    this.#outbox.clear()
+  }
+
   #onDrain(): void {
+    this.#isAlive() // the other side has taken something, if slowly
     const everythingSent = this.#outbox.drained(this.#context.clock.now())
     if (everythingSent && this.#state.name === 'open') this.#state.channel.drained()
   }
@@ -246,7 +286,7 @@ export class Connection implements Link {
   #onClose(code: number): void {
     this.#endSessions()
     this.#outbox.clear()
-    const protocol = this.#state.name === 'sniffing' ? null : this.#state.protocol
+    const protocol = 'protocol' in this.#state ? this.#state.protocol : null
     this.#context.observer.observe({ type: 'disconnected', protocol, code, remote: this.remote })
   }
 

@@ -49,7 +49,7 @@ export class Gateway {
   constructor(options: GatewayOptions) {
     const { clock, limits } = options
     this.#options = options
-    this.#context = { ...options, flusher: new Flusher(clock), traffic: this.traffic, now: clock.now() }
+    this.#context = { ...options, flusher: new Flusher(() => clock.now()), traffic: this.traffic, now: clock.now() }
     const newerThanItsTypes = { closeTimeout: CLOSE_TIMEOUT_MS }
     this.#webSockets = new WebSocketServer({
       ...newerThanItsTypes,

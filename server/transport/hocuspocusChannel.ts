@@ -1,3 +1,4 @@
+import { encodeUtf8 } from 'lib0/string'
 import { InvalidNameError, LimitExceededError } from '../../shared/errors.ts'
 import type { Limits } from '../../shared/limits.ts'
 import { checkName } from '../../shared/names.ts'
@@ -8,6 +9,7 @@ import { encodeString } from '../../shared/wire/writer.ts'
 import type { Link } from '../document/link.ts'
 import type { Registry } from '../document/registry.ts'
 import type { Session } from '../document/session.ts'
+import { SyncBudget } from '../document/syncBudget.ts'
 import type { Observer } from '../observer.ts'
 import type { Channel } from './channel.ts'
 
@@ -20,6 +22,10 @@ const noPrefix = new Uint8Array()
 /** What stands between document name and session id in the address of a v4 provider with `sessionAwareness`. */
 const SESSION_SEPARATOR = '\0'
 
+function checkSession(id: string, maxBytes: number): void {
+  if (encodeUtf8(id).length > maxBytes) throw new InvalidNameError(`session id longer than ${maxBytes} bytes`)
+}
+
 export interface HocuspocusOptions {
   readonly link: Link
   readonly registry: Registry
@@ -31,9 +37,11 @@ export interface HocuspocusOptions {
 export class HocuspocusChannel implements Channel {
   readonly #options: HocuspocusOptions
   readonly #sessions = new Map<string, Session>()
+  readonly #budget: SyncBudget
 
   constructor(options: HocuspocusOptions) {
     this.#options = options
+    this.#budget = new SyncBudget(options.limits)
   }
 
   receive(frame: Uint8Array): void {
@@ -102,7 +110,7 @@ export class HocuspocusChannel implements Channel {
     const name = this.#nameOf(address)
     if (name === null) return null
     const dialect = { protocol: 'hocuspocus', key: address, prefix: encodeString(address), acknowledges: true } as const
-    const attached = registry.open(name).join({ link, dialect })
+    const attached = registry.open(name).join({ link, dialect, budget: this.#budget })
     this.#sessions.set(address, attached)
     return attached
   }
@@ -111,7 +119,10 @@ export class HocuspocusChannel implements Channel {
   #nameOf(address: string): string | null {
     const end = address.indexOf(SESSION_SEPARATOR)
     try {
-      return checkName(end === -1 ? address : address.slice(0, end), this.#options.limits.maxNameBytes)
+      const { maxNameBytes } = this.#options.limits
+      // The session id stands before every frame we send, and one frame is made per id.
+      if (end !== -1) checkSession(address.slice(end + 1), maxNameBytes)
+      return checkName(end === -1 ? address : address.slice(0, end), maxNameBytes)
     } catch (error) {
       if (!(error instanceof InvalidNameError)) throw error
       this.#reply(address, permissionDenied(error.message))

@@ -28,6 +28,7 @@ export class YWebsocketChannel implements Channel {
     if (first.type === 'ignored') return this.#dispatch(first) // of unknown length: nothing behind it can be read
     const messages: ClientMessage[] = [first]
     while (reader.remaining > 0) messages.push(this.#readNext(reader))
+    for (const message of messages) this.#session.check(message)
     for (const message of messages) this.#dispatch(message)
   }
 

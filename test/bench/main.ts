@@ -50,21 +50,19 @@ function parse(argv: readonly string[]): Options {
     .description(
       'Measures this server and its peers under the same load, one after the other. About 15 minutes in full.',
     )
-    .option('--only <names>', `scenarios: ${[...scenarioNames.keys()].join(', ')}`, listOf(scenarioNames), [
-      ...scenarios,
-    ])
+    .option('--only <names>', 'scenarios, separated by commas (default: all, as listed below)', listOf(scenarioNames))
     .option(
       '--servers <names>',
-      `servers: ${[...serverNames.keys()].join(', ')} (the last one drops frames: it must fail)`,
+      `${[...serverNames.keys()].join(', ')} (default: all but the last, which drops frames and must fail)`,
       listOf(serverNames),
-      [kinds.ours, kinds['y-websocket'], kinds.hocuspocus],
     )
     .option('--seconds <number>', 'length of each measured part (default: what the scenario says)', positive)
     .option('--rounds <number>', 'runs of each scenario, servers taking turns; the table has the medians', positive, 1)
     .option('--data <directory>', 'where the servers keep their data meanwhile; on a real disk, please', tmpdir())
     .addHelpText('after', `\nScenarios:\n${scenarios.map((one) => `  ${one.name.padEnd(11)} ${one.title}`).join('\n')}`)
-  const given = program.parse(argv).opts<Omit<Options, 'seconds'> & { seconds?: number }>()
-  return { ...given, seconds: given.seconds ?? null }
+  const given = program.parse(argv).opts<Partial<Options> & Pick<Options, 'rounds' | 'data'>>()
+  const servers = [kinds.ours, kinds['y-websocket'], kinds.hocuspocus]
+  return { only: scenarios, servers, seconds: null, ...given }
 }
 
 function median(values: readonly number[]): number {

@@ -59,13 +59,11 @@ export class LevelSession {
     return (await this.#reader.entriesAfter(state, sequence)) ?? 'trimmed'
   }
 
-  async append(document: string, update: Uint8Array): Promise<Cursor> {
+  /** Not `async`, nor is what it calls: each layer of promises costs a tenth of a grouped append. */
+  append(document: string, update: Uint8Array): Promise<Cursor> {
     const state = this.#states.cached(document)
-    const appended =
-      state === undefined
-        ? this.#withState(document, (state) => this.#append(state, update))
-        : this.#append(state, update)
-    return formatCursor(this.#epoch, await appended)
+    if (state !== undefined) return this.#append(state, update)
+    return this.#withState(document, (state) => this.#append(state, update))
   }
 
   async compact(document: string, base: Cursor | null, upTo: Cursor, snapshot: Snapshot): Promise<boolean> {
@@ -112,8 +110,11 @@ export class LevelSession {
     await this.#database.close()
   }
 
-  #append(state: DocumentState, update: Uint8Array): Promise<number> {
-    return this.#commit<number>((resolve, reject) => new AppendWrite(state, update, resolve, reject))
+  #append(state: DocumentState, update: Uint8Array): Promise<Cursor> {
+    return this.#commit<Cursor>((resolve, reject) => {
+      const appended = (sequence: number): void => resolve(formatCursor(this.#epoch, sequence))
+      return new AppendWrite(state, update, appended, reject)
+    })
   }
 
   #commit<T>(create: (resolve: (value: T) => void, reject: (error: Error) => void) => Write): Promise<T> {

@@ -42,13 +42,14 @@ export function crowdUpdate(people: number): Uint8Array {
   return update
 }
 
-/** The text and map a document with these updates has. */
+/** What a document with these updates reads, text and map, whatever order the keys were written in. */
 export function contentOf(updates: readonly Uint8Array[]): string {
   const doc = new Y.Doc()
   doc.transact(() => {
     for (const update of updates) Y.applyUpdate(doc, update)
   })
-  const content = JSON.stringify([doc.getText(TEXT).toJSON(), doc.getMap('map').toJSON()])
+  const entries = Object.entries(doc.getMap('map').toJSON()).sort(([a], [b]) => (a < b ? -1 : 1))
+  const content = JSON.stringify([doc.getText(TEXT).toJSON(), entries])
   doc.destroy()
   return content
 }

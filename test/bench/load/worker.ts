@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { scenarios } from '../scenarios/all.ts'
 import { kinds } from '../servers/kinds.ts'
@@ -15,17 +15,16 @@ function report(message: FromWorker): void {
 async function work({ scenario: name, server, seconds, dataRoot }: ToWorker): Promise<void> {
   const scenario = scenarios.find((one) => one.name === name)
   if (scenario === undefined) throw new Error(`no scenario ${name}`)
-  const directory = await mkdtemp(join(dataRoot, `scriptorium-bench-${name}-`))
-  // Whatever happens, nothing is left behind; ServerProcess kills its servers at exit.
-  try {
-    const log = (text: string): void => {
-      report({ type: 'log', text })
-    }
-    const outcome = await scenario.run({ kind: kinds[server], directory, seconds: seconds ?? scenario.seconds, log })
-    report({ type: 'outcome', outcome })
-  } finally {
-    await rm(directory, { recursive: true, force: true })
+  const directory = mkdtempSync(join(dataRoot, `scriptorium-bench-${name}-`))
+  // However this process ends: ServerProcess has killed its servers by then.
+  process.on('exit', () => {
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+  })
+  const log = (text: string): void => {
+    report({ type: 'log', text })
   }
+  const outcome = await scenario.run({ kind: kinds[server], directory, seconds: seconds ?? scenario.seconds, log })
+  report({ type: 'outcome', outcome })
 }
 
 process.on('disconnect', () => {

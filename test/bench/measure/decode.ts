@@ -1,8 +1,8 @@
 import * as Y from 'yjs'
-import { awarenessClocks, type Dialect } from '../wire/dialect.ts'
+import { awarenessMoves, type Dialect } from '../wire/dialect.ts'
 import type { Recorded } from './recorder.ts'
 
-/** Clocks `from` (inclusive) to `to` (exclusive) of one client id. */
+/** Clocks `from` (inclusive) to `to` (exclusive) of one client id; of presence: the one move `from`. */
 export interface Range {
   readonly client: number
   readonly from: number
@@ -32,8 +32,8 @@ function decode(bytes: Uint8Array, dialect: Dialect): Decoded {
   const { kind, payload } = dialect.read(bytes)
   if (kind === 'step2' || kind === 'update') return { kind: 'document', ranges: updateRanges(payload) }
   if (kind !== 'awareness') return { kind: 'other', ranges: [] }
-  const clocks = awarenessClocks(payload)
-  return { kind: 'presence', ranges: clocks.map(({ client, clock }) => ({ client, from: clock, to: clock + 1 })) }
+  const moves = awarenessMoves(payload)
+  return { kind: 'presence', ranges: moves.map(({ client, move }) => ({ client, from: move, to: move + 1 })) }
 }
 
 const EDGE = 24

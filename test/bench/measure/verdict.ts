@@ -50,7 +50,7 @@ export function judge(metric: Metric, figures: Figures): Verdict {
   const peer = betterPeer(metric, figures)
   const target = targets.map((one) => describe(one, metric.unit)).join(', ')
   if (ours === undefined) return { ratio: null, target, pass: null }
-  const ratio = peer === null || peer === 0 ? null : ours / peer
+  const ratio = peer === null || peer <= 0 || ours < 0 ? null : ours / peer
   const results = targets.map((one) => holds(one, ours, peer))
   const pass = results.length === 0 || results.includes(null) ? null : results.every((one) => one === true)
   return { ratio, target, pass }

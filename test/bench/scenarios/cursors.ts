@@ -6,7 +6,7 @@ import { NumberList, randomFrom } from '../measure/numbers.ts'
 import { Recorder, type Recorded } from '../measure/recorder.ts'
 import { ServerProcess } from '../servers/serverProcess.ts'
 import { closeAll, connectAll, type Client } from '../wire/client.ts'
-import { awarenessUpdate } from '../wire/dialect.ts'
+import { awarenessUpdate, greeting } from '../wire/dialect.ts'
 import { check, generatorShare, type Outcome, type RunContext, type Scenario } from './scenario.ts'
 
 const PEOPLE = 100
@@ -17,16 +17,16 @@ const WARMUP_SECONDS = 2
 function presence(person: number, move: number): string {
   const position = { type: null, tname: 'content', item: { client: clientId(person), clock: move }, assoc: 0 }
   const user = { name: `Person Number ${person}`, color: '#30bced', colorLight: '#30bced33' }
-  return JSON.stringify({ user, cursor: { anchor: position, head: position } })
+  return JSON.stringify({ user, cursor: { anchor: position, head: position }, move })
 }
 
-/** Move k carries clock k + 1: clock 0 is dropped by every receiver. */
+/** Moves count from 1, as their clocks do: clock 0 is what a client greets with. */
 function schedule(clients: readonly Client[], moves: number, sentAt: Float64Array): Due[] {
   const random = randomFrom(2)
   return clients.flatMap((client, person) => {
     const phase = random()
     return Array.from({ length: moves }, (_, move) => {
-      const frame = client.awarenessFrame(awarenessUpdate(clientId(person), move + 1, presence(person, move)))
+      const frame = client.awarenessFrame(awarenessUpdate(clientId(person), move + 1, presence(person, move + 1)))
       return {
         at: ((move + phase) * 1000) / MOVES_PER_SECOND,
         run: () => {
@@ -47,7 +47,7 @@ class Arrivals {
   private readonly moves: number
   private readonly sentAt: Float64Array
   private readonly personOf = new Map(Array.from({ length: PEOPLE }, (_, person) => [clientId(person), person]))
-  /** By receiver and author: the newest clock that has arrived. */
+  /** By receiver and author: the newest move that has arrived. */
   private readonly newest = Array.from({ length: PEOPLE }, () => new Uint32Array(PEOPLE))
 
   constructor(moves: number, sentAt: Float64Array) {
@@ -57,22 +57,22 @@ class Arrivals {
 
   /** Pairs of people whose last move never arrived. */
   get unfinished(): number {
-    const behind = this.newest.map((mine) => mine.filter((clock) => clock < this.moves).length)
+    const behind = this.newest.map((mine) => mine.filter((move) => move < this.moves).length)
     // Nobody counts their own moves, so everybody is behind themselves.
     return behind.reduce((sum, count) => sum + count, 0) - PEOPLE
   }
 
-  note({ receiver, time }: Recorded, client: number, clock: number): void {
+  note({ receiver, time }: Recorded, client: number, move: number): void {
     const author = this.personOf.get(client)
     const mine = this.newest[receiver]
     if (author === undefined || mine === undefined || author === receiver) return
     const before = mine[author] ?? 0
-    if (clock <= before || clock > this.moves) return
-    mine[author] = clock
+    if (move <= before) return
+    mine[author] = move
     const warmup = WARMUP_SECONDS * MOVES_PER_SECOND
-    if (clock <= warmup) return
-    this.delivered += clock - Math.max(warmup, before)
-    this.latencies.add(time - (this.sentAt[author * this.moves + clock - 1] ?? 0))
+    if (move <= warmup) return
+    this.delivered += move - Math.max(warmup, before)
+    this.latencies.add(time - (this.sentAt[author * this.moves + move - 1] ?? 0))
   }
 }
 
@@ -85,6 +85,7 @@ async function run({ kind, directory, seconds, log }: RunContext): Promise<Outco
   const clients = await connectAll(
     people.map((number) => ({ port: server.port, dialect: kind.dialect, document: 'cursors', recorder, number })),
   )
+  for (const [number, client] of clients.entries()) client.send(client.awarenessFrame(greeting(clientId(number))))
   log(`${PEOPLE} connected, moving for ${WARMUP_SECONDS} + ${seconds} s`)
   const { serverCpuMs, generator } = await measured(server.pid, {
     due: schedule(clients, moves, sentAt),
@@ -100,7 +101,7 @@ async function run({ kind, directory, seconds, log }: RunContext): Promise<Outco
   for (const recorded of recorder) {
     const decoded = decoder.decode(recorded)
     if (decoded.kind !== 'presence') continue
-    for (const { client, from: clock } of decoded.ranges) arrivals.note(recorded, client, clock)
+    for (const { client, from: move } of decoded.ranges) arrivals.note(recorded, client, move)
   }
   const { delivered, unfinished, latencies } = arrivals
   return {

@@ -4,7 +4,7 @@ import { randomFrom } from '../measure/numbers.ts'
 import { OwnShare, usageOf } from '../measure/proc.ts'
 import { ServerProcess } from '../servers/serverProcess.ts'
 import { closeAll, connectAll, type Client } from '../wire/client.ts'
-import { awarenessUpdate } from '../wire/dialect.ts'
+import { awarenessUpdate, greeting } from '../wire/dialect.ts'
 import { check, generatorShare, type Outcome, type RunContext, type Scenario } from './scenario.ts'
 
 const CONNECTIONS = 5000
@@ -20,6 +20,7 @@ function renew(client: Client, number: number, random: () => number): () => void
     clock++
     client.send(client.awarenessFrame(awarenessUpdate(clientId(number), clock, state)))
   }
+  client.send(client.awarenessFrame(greeting(clientId(number))))
   send()
   let timer = setTimeout(() => {
     send()

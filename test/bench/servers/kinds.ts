@@ -7,12 +7,24 @@ const root = join(import.meta.dirname, '..', '..', '..')
 /** Where the peers are installed, on demand. */
 export const peersDirectory = join(import.meta.dirname, '..', 'peers')
 
+/** Flags for our own server's process, to look into it: `BENCH_NODE_FLAGS='--cpu-prof --cpu-prof-dir=profiles'`. */
+const nodeFlags = process.env['BENCH_NODE_FLAGS']?.split(' ') ?? []
+
 const ours: ServerKind = {
   name: 'ours',
   title: 'Scriptorium',
   dialect: yWebsocketDialect,
   command: (directory, port) => ({
-    args: [join(root, 'dist', 'server', 'main.js'), 'serve', directory, '--port', String(port), '--host', '127.0.0.1'],
+    args: [
+      ...nodeFlags,
+      join(root, 'dist', 'server', 'main.js'),
+      'serve',
+      directory,
+      '--port',
+      String(port),
+      '--host',
+      '127.0.0.1',
+    ],
     env: {},
   }),
   readyPath: '/readyz',

@@ -3,7 +3,7 @@ import type { Dialect } from '../wire/dialect.ts'
 /** The names the command line, the tables and the results file use. */
 export type ServerName = 'ours' | 'y-websocket' | 'hocuspocus' | 'lossy-relay'
 
-export interface LaunchCommand {
+interface LaunchCommand {
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
 }

@@ -53,7 +53,12 @@ export class Client {
       },
       message: (source, start, end, time) => {
         options.recorder?.add(options.number ?? 0, time, source, { start, end })
-        this.receive(source.subarray(start, end), time)
+        try {
+          this.receive(source.subarray(start, end), time)
+        } catch (error) {
+          // A real client would not survive it either: the connection counts as lost, and the scenario says so.
+          this.raw.end(`undecodable message: ${String(error)}`)
+        }
       },
       closed: (reason) => {
         this.closedBy = reason

@@ -4,7 +4,7 @@ import * as encoding from 'lib0/encoding'
 /** What one received message is, as far as a benchmark client must know. */
 export type MessageKind = 'step1' | 'step2' | 'update' | 'awareness' | 'ack' | 'echo' | 'ping' | 'other'
 
-export interface Message {
+interface Message {
   kind: MessageKind
   /** State vector, update or awareness update; empty for the others. */
   payload: Uint8Array
@@ -126,14 +126,25 @@ export function awarenessUpdate(client: number, clock: number, state: string): U
   })
 }
 
-/** Client ids and clocks in an awareness update; the states are skipped. */
-export function awarenessClocks(update: Uint8Array): readonly { readonly client: number; readonly clock: number }[] {
+/** What every client says of itself when it connects: clock 0, an empty state, which every receiver drops. */
+export function greeting(client: number): Uint8Array {
+  return awarenessUpdate(client, 0, '{}')
+}
+
+const MOVE = /"move":(\d+)/
+
+/**
+ * Who moved, and to which move: the number `move` inside the state, since a server may raise the clock (it does so for
+ * somebody who returns). Entries without one are left out.
+ */
+export function awarenessMoves(update: Uint8Array): readonly { readonly client: number; readonly move: number }[] {
   const decoder = decoding.createDecoder(update)
   const count = decoding.readVarUint(decoder)
-  return Array.from({ length: count }, () => {
+  const entries = Array.from({ length: count }, () => {
     const client = decoding.readVarUint(decoder)
-    const clock = decoding.readVarUint(decoder)
-    decoding.readVarUint8Array(decoder)
-    return { client, clock }
+    decoding.readVarUint(decoder)
+    const move = MOVE.exec(decoding.readVarString(decoder))?.[1]
+    return { client, move: Number(move ?? Number.NaN) }
   })
+  return entries.filter(({ move }) => !Number.isNaN(move))
 }

@@ -23,7 +23,7 @@ function headerLength(bytes: number): number {
 export function clientFrame(payload: Uint8Array, opcode: number = OPCODE.binary): Buffer {
   const header = headerLength(payload.length)
   const frame = Buffer.allocUnsafe(header + payload.length)
-  frame[0] = 0x80 | opcode
+  frame[0] = FIN | opcode
   if (header === 6) {
     frame[1] = 0x80 | payload.length
   } else if (header === 8) {
@@ -38,23 +38,26 @@ export function clientFrame(payload: Uint8Array, opcode: number = OPCODE.binary)
   return frame
 }
 
-export type FrameSink = (opcode: number, source: Buffer, start: number, end: number) => void
+/** `first` is the frame's first byte: `FIN` (the highest bit) and the opcode. */
+export type FrameSink = (first: number, source: Buffer, start: number, end: number) => void
+
+export const FIN = 0x80
 
 /** A complete header found in a chunk. */
 interface Header {
-  readonly opcode: number
+  readonly first: number
   readonly bodyStart: number
   readonly bodyLength: number
 }
 
 function readHeader(chunk: Buffer, at: number, end: number): Header | null {
   if (end - at < 2) return null
-  const opcode = (chunk[at] ?? 0) & 0x0f
+  const first = chunk[at] ?? 0
   const short = (chunk[at + 1] ?? 0) & 0x7f
-  if (short < 126) return { opcode, bodyStart: at + 2, bodyLength: short }
-  if (short === 126) return end - at < 4 ? null : { opcode, bodyStart: at + 4, bodyLength: chunk.readUInt16BE(at + 2) }
+  if (short < 126) return { first, bodyStart: at + 2, bodyLength: short }
+  if (short === 126) return end - at < 4 ? null : { first, bodyStart: at + 4, bodyLength: chunk.readUInt16BE(at + 2) }
   if (end - at < 10) return null
-  return { opcode, bodyStart: at + 10, bodyLength: Number(chunk.readBigUInt64BE(at + 2)) }
+  return { first, bodyStart: at + 10, bodyLength: Number(chunk.readBigUInt64BE(at + 2)) }
 }
 
 /**
@@ -64,7 +67,7 @@ function readHeader(chunk: Buffer, at: number, end: number): Header | null {
 export class FrameParser {
   private readonly sink: FrameSink
   private rest: Buffer | null = null
-  private body: { readonly opcode: number; readonly bytes: Buffer; filled: number } | null = null
+  private body: { readonly first: number; readonly bytes: Buffer; filled: number } | null = null
 
   constructor(sink: FrameSink) {
     this.sink = sink
@@ -91,10 +94,10 @@ export class FrameParser {
   private takeBody(header: Header, chunk: Buffer, end: number): number {
     const bodyEnd = header.bodyStart + header.bodyLength
     if (bodyEnd <= end) {
-      this.sink(header.opcode, chunk, header.bodyStart, bodyEnd)
+      this.sink(header.first, chunk, header.bodyStart, bodyEnd)
       return bodyEnd
     }
-    this.body = { opcode: header.opcode, bytes: Buffer.allocUnsafeSlow(header.bodyLength), filled: 0 }
+    this.body = { first: header.first, bytes: Buffer.allocUnsafeSlow(header.bodyLength), filled: 0 }
     return this.fillBody(chunk, header.bodyStart, end)
   }
 
@@ -106,7 +109,7 @@ export class FrameParser {
     body.filled += taken
     if (body.filled === body.bytes.length) {
       this.body = null
-      this.sink(body.opcode, body.bytes, 0, body.bytes.length)
+      this.sink(body.first, body.bytes, 0, body.bytes.length)
     }
     return start + taken
   }

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { acceptValue, clientFrame, FrameParser, OPCODE } from './frames.ts'
+import { acceptValue, clientFrame, FIN, FrameParser, OPCODE } from './frames.ts'
 
 /** All sockets read into one buffer: a read is handed on synchronously, so nobody sees the next one's bytes. */
 const readBuffer = Buffer.allocUnsafeSlow(256 * 1024)
@@ -23,13 +23,14 @@ export class RawSocket {
   private readonly parser: FrameParser
   private head: Buffer | null = Buffer.alloc(0)
   private time = 0
+  private readonly fragments: Buffer[] = []
   private done = false
   bytesReceived = 0
 
   constructor(port: number, path: string, events: RawSocketEvents) {
     this.events = events
-    this.parser = new FrameParser((opcode, source, start, end) => {
-      this.frame(opcode, source, start, end)
+    this.parser = new FrameParser((first, source, start, end) => {
+      this.frame(first, source, start, end)
     })
     this.socket = connect({
       port,
@@ -92,7 +93,8 @@ export class RawSocket {
     this.end('closed by the benchmark')
   }
 
-  private end(reason: string): void {
+  /** Ends the connection without a close frame; `closed` gets the reason. */
+  end(reason: string): void {
     if (this.done) return
     this.done = true
     this.socket.end()
@@ -127,10 +129,22 @@ export class RawSocket {
     if (head.length > end + 4) this.parser.push(head, end + 4, head.length)
   }
 
-  private frame(opcode: number, source: Buffer, start: number, end: number): void {
-    if (opcode === OPCODE.binary) this.events.message(source, start, end, this.time)
-    else if (opcode === OPCODE.ping) this.write(clientFrame(source.subarray(start, end), OPCODE.pong))
+  private frame(first: number, source: Buffer, start: number, end: number): void {
+    const opcode = first & 0x0f
+    if (opcode === OPCODE.ping) this.write(clientFrame(source.subarray(start, end), OPCODE.pong))
     else if (opcode === OPCODE.close) this.end(`close frame ${end - start >= 2 ? source.readUInt16BE(start) : 1005}`)
-    else if (opcode === OPCODE.continuation) this.end('fragmented message: not expected from any server here')
+    else if (opcode !== OPCODE.pong) this.data((first & FIN) !== 0, source, start, end)
+  }
+
+  /** A whole message, or a fragment of one. */
+  private data(isLast: boolean, source: Buffer, start: number, end: number): void {
+    if (isLast && this.fragments.length === 0) {
+      this.events.message(source, start, end, this.time)
+      return
+    }
+    this.fragments.push(Buffer.from(source.subarray(start, end)))
+    if (!isLast) return
+    const whole = Buffer.concat(this.fragments.splice(0))
+    this.events.message(whole, 0, whole.length, this.time)
   }
 }

@@ -1,0 +1,132 @@
+import { expect } from 'vitest'
+import * as Y from 'yjs'
+import { defaultLimits } from '../../shared/limits.ts'
+import type { Limits } from '../../shared/limits.ts'
+import type { Cursor, Engine, Snapshot } from '../../server/engine/engine.ts'
+import { MemoryEngine } from '../../server/engine/memory/memoryEngine.ts'
+import { Registry } from '../../server/document/registry.ts'
+import type { Observer, ServerEvent } from '../../server/observer.ts'
+import { FakeClock } from '../../server/testing/fakeClock.ts'
+import { FaultyEngine } from '../../server/testing/faultyEngine.ts'
+
+/** The log, watched: what is durable, known the moment it is, without asking the server. */
+class WatchedEngine extends MemoryEngine {
+  readonly #durable = new Map<string, Y.Doc>()
+  compactions = 0
+
+  durable(document: string): Y.Doc {
+    const known = this.#durable.get(document) ?? new Y.Doc()
+    this.#durable.set(document, known)
+    return known
+  }
+
+  override async append(document: string, update: Uint8Array): Promise<Cursor> {
+    const cursor = await super.append(document, update)
+    Y.applyUpdate(this.durable(document), update)
+    return cursor
+  }
+
+  override async compact(document: string, base: Cursor | null, upTo: Cursor, snapshot: Snapshot): Promise<boolean> {
+    const done = await super.compact(document, base, upTo, snapshot)
+    if (done) this.compactions += 1
+    return done
+  }
+}
+
+/** A server without sockets, its storage and its clock. `crash` leaves nothing but what was durable. */
+export class World implements Observer {
+  clock = new FakeClock()
+  readonly stored = new WatchedEngine()
+  readonly limits: Limits
+  readonly events: ServerEvent[] = []
+  #releases: (() => void)[] = []
+  engine = new FaultyEngine(this.stored)
+  registry = this.#start()
+  /** Rises with every crash; links of earlier generations are dead. */
+  generation = 0
+
+  constructor(limits: Partial<Limits> = {}) {
+    this.limits = { ...defaultLimits, ...limits }
+  }
+
+  observe(event: ServerEvent): void {
+    this.events.push(event)
+  }
+
+  count(type: ServerEvent['type']): number {
+    return this.events.filter((event) => event.type === type).length
+  }
+
+  hold(operation: 'append' | 'load' | 'compact'): void {
+    this.#releases.push(this.engine.hold(operation))
+  }
+
+  release(): void {
+    for (const release of this.#releases.splice(0)) release()
+  }
+
+  /** `kill -9`: memory is gone, and so are operations that had not reached the storage. */
+  crash(): void {
+    this.#releases = []
+    this.clock = new FakeClock() // the dead server's timers never run
+    this.engine = new FaultyEngine(this.stored)
+    this.registry = this.#start()
+    this.generation += 1
+  }
+
+  heal(): void {
+    this.release()
+    this.engine.heal('append')
+    this.engine.heal('load')
+    this.engine.heal('compact')
+  }
+
+  /** P1: everything in this update is in the log. */
+  expectDurable(document: string, update: Uint8Array, what: string): void {
+    expect(this.isDurable(document, update), `${what} shows what is not durable`).toBe(true)
+  }
+
+  isDurable(document: string, update: Uint8Array): boolean {
+    return Y.snapshotContainsUpdate(Y.snapshot(this.stored.durable(document)), update)
+  }
+
+  /** P2: what a load returns now is exactly what was ever appended. */
+  async expectStored(document: string): Promise<void> {
+    const loaded = await decodeStored(this.stored, document)
+    expectSame(loaded, this.stored.durable(document), `${document} as stored`)
+    loaded.destroy()
+  }
+
+  #start(): Registry {
+    const { engine, clock } = this
+    return new Registry({ engine, clock, observer: this, limits: this.limits ?? defaultLimits })
+  }
+}
+
+async function decodeStored(engine: Engine, document: string): Promise<Y.Doc> {
+  const { snapshot, tail } = await engine.load(document)
+  const doc = new Y.Doc()
+  if (snapshot !== null) {
+    Y.applyUpdate(doc, snapshot.state)
+    expect(Y.decodeStateVector(snapshot.stateVector)).toEqual(Y.decodeStateVector(Y.encodeStateVector(doc)))
+  }
+  for (const { update } of tail) Y.applyUpdate(doc, update)
+  return doc
+}
+
+/** Same structs, same deletes, nothing pending. */
+export function expectSame(actual: Y.Doc, expected: Y.Doc, what: string): void {
+  for (const doc of [actual, expected]) {
+    expect(doc.store.pendingStructs, `${what}: pending structs`).toBe(null)
+    expect(doc.store.pendingDs, `${what}: pending deletes`).toBe(null)
+  }
+  expect(Y.decodeStateVector(Y.encodeStateVector(actual)), `${what}: state vector`).toEqual(
+    Y.decodeStateVector(Y.encodeStateVector(expected)),
+  )
+  expect(Y.equalSnapshots(Y.snapshot(actual), Y.snapshot(expected)), `${what}: snapshot`).toBe(true)
+  expect(contentOf(actual), `${what}: content`).toEqual(contentOf(expected))
+}
+
+export function contentOf(doc: Y.Doc): unknown {
+  return { text: doc.getText('text').toDelta(), map: doc.getMap('map').toJSON(), list: doc.getArray('list').toJSON() }
+}
