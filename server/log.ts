@@ -1,7 +1,7 @@
+import { createRequire } from 'node:module'
 import { isatty } from 'node:tty'
 import { pino } from 'pino'
 import type { DestinationStream, Logger } from 'pino'
-import { prettyFactory } from 'pino-pretty'
 import type { Options } from './options/table.ts'
 
 export type { Logger } from 'pino'
@@ -80,6 +80,8 @@ function jsonTarget(target: DestinationStream): DestinationStream {
 }
 
 function prettyTarget(target: LogTarget): DestinationStream {
+  // Loaded for people only: it would be a tenth of what a server in a container starts with.
+  const { prettyFactory } = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty')
   const format = prettyFactory({
     colorize: target.hasColours,
     singleLine: true,

@@ -66,6 +66,7 @@ export class Content {
   readonly #answers = new Map<string, Answer>()
   #version = 0
   #admitted = 0
+  #rewinds = 0
   /** True while the frontier is what the log holds. What was accepted since may turn out poisonous: it proves nothing. */
   #isStored = true
 
@@ -92,6 +93,11 @@ export class Content {
   /** Rises with every update that fits: what did not fit before may fit now. */
   get admitted(): number {
     return this.#admitted
+  }
+
+  /** Rises with every `discard`: state vectors given out before may have promised too much. */
+  get rewinds(): number {
+    return this.#rewinds
   }
 
   /** Whether the tail has grown so long that a snapshot pays. */
@@ -146,6 +152,7 @@ export class Content {
     this.#doc = null
     this.#frontier = this.#committedVector().vector
     this.#isStored = true
+    this.#rewinds += 1
   }
 
   /** The merged update is durable: it belongs to what clients may see. */

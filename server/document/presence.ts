@@ -89,6 +89,8 @@ export class Presence {
   readonly #left = new WeakSet<Speaker>()
   /** When each speaker joined, in the order of joining, telling and departing. */
   readonly #joined = new WeakMap<Speaker, number>()
+  /** Speakers that have come back and have to be told again who is here. */
+  readonly #returned = new WeakSet<Speaker>()
   readonly #changed = new Set<number>()
   readonly #onChange: () => void
   #turn = 0
@@ -151,6 +153,11 @@ export class Presence {
     }
     this.#changed.clear()
     return encodeAwareness(states)
+  }
+
+  /** True, once, when the speaker has come back since it was last told of everybody: it has not taken that in. */
+  takeReturn(speaker: Speaker): boolean {
+    return this.#returned.delete(speaker)
   }
 
   /** All who are present, as one awareness update; null when nobody is. */
@@ -279,6 +286,24 @@ export class Presence {
     })
     this.#addSpoken(speaker, state.client)
     this.#mark(state.client)
+    if (before?.name === 'departed' && clock > state.clock) this.#welcomeBack(speaker, before.turn)
+  }
+
+  /**
+   * Who lost its socket has dropped everybody else but kept their clocks, and takes nobody in again under a clock it
+   * knows. So all that it may know is raised by one: for it alone, as nobody else would notice. Their owners go on from
+   * the clocks they know and are raised as after a return of their own; before they fall behind further, they are told.
+   */
+  #welcomeBack(speaker: Speaker, leftAt: number): void {
+    this.#returned.add(speaker)
+    for (const [client, entry] of this.#entries) {
+      if (entry.name !== 'present' || entry.owner === speaker || entry.turn > leftAt) continue
+      const told = { clock: entry.clock + 1, json: entry.json }
+      const isBehind = told.clock > entry.ownerClock + 1
+      const raised = isBehind ? [...entry.raised, told].slice(-MAX_RAISED) : entry.raised
+      this.#entries.set(client, { ...entry, clock: told.clock, raised })
+      if (isBehind) this.#mark(client)
+    }
   }
 
   #addSpoken(speaker: Speaker, client: number): void {

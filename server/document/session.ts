@@ -72,6 +72,8 @@ export class Session implements Participant, Speaker {
   #probes: { readonly payload: Uint8Array; readonly after: number }[] = []
   /** SyncStep1 we sent without having been asked: the SyncStep2 that follows is acknowledged to nobody's counter. */
   #uninvited = 0
+  /** `content.rewinds` when the client was last told what we have. */
+  #askedAt = -1
   #presenceStale = true
   #strikes = 0
   /** `content.admitted` when the held updates were last tried. */
@@ -188,11 +190,15 @@ export class Session implements Participant, Speaker {
   }
 
   hold(submission: Submission, shape: UpdateShape): void {
+    this.#keep(submission, shape)
+    this.#ask(this.#state)
+  }
+
+  #keep(submission: Submission, shape: UpdateShape): void {
     if (this.#state.name === 'closed') return
     try {
       this.#held ??= new HeldUpdates(this.#options.limits)
       this.#held.add(submission, shape)
-      this.#ask(this.#state)
       // What is missing may come from somebody else, and this client may have nothing more to say.
       if (this.#state.name !== 'joining') this.#state.pipeline.await(this)
     } catch (error) {
@@ -225,8 +231,12 @@ export class Session implements Participant, Speaker {
 
   deliverPresence(presence: Broadcast): void {
     const { link, dialect } = this.#options
-    if (this.#state.name !== 'live' || link.congested) this.#presenceStale = true
-    else link.send(presence.frameFor(dialect, link))
+    if (this.#state.name !== 'live' || link.congested) {
+      this.#presenceStale = true
+      return
+    }
+    link.send(presence.frameFor(dialect, link))
+    if (this.#presence.takeReturn(this)) this.#sendPresence()
   }
 
   get #isOpen(): boolean {
@@ -282,7 +292,9 @@ export class Session implements Participant, Speaker {
       if (answersUs && this.#isHolding) pipeline.await(this)
       return
     }
-    this.hold(submission, shape)
+    // An answer with gaps is all the client has; asked again, it would say the same again.
+    if (answersUs && this.#askedAt === pipeline.content.rewinds) this.#keep(submission, shape)
+    else this.hold(submission, shape)
     if (answersUs) this.#submitFittingPart(pipeline, update)
   }
 
@@ -314,7 +326,7 @@ export class Session implements Participant, Speaker {
   #applyBackpressure(): void {
     const { maxPendingUpdatesPerSession, maxPendingBytesPerSession } = this.#options.limits
     const full = this.#pendingUpdates > maxPendingUpdatesPerSession || this.#pendingBytes > maxPendingBytesPerSession
-    if (full) this.#options.link.pause(this)
+    if (full && this.#isOpen) this.#options.link.pause(this)
   }
 
   #retryHeld(pipeline: Pipeline): void {
@@ -328,7 +340,7 @@ export class Session implements Participant, Speaker {
   #ask(state: State): void {
     if (this.#uninvited > 0 || state.name === 'joining' || state.name === 'closed') return
     this.#uninvited += 1
-    this.#send(syncStep1(state.pipeline.content.frontier()))
+    this.#sendStep1(state.pipeline)
   }
 
   #acknowledge(): void {
@@ -357,7 +369,7 @@ export class Session implements Participant, Speaker {
     this.#request = null
     try {
       const { step2, updates } = pipeline.content.answer(stateVector)
-      this.#send(syncStep1(pipeline.content.frontier()))
+      this.#sendStep1(pipeline)
       link.send(step2.frameFor(dialect, link))
       for (const update of updates) link.send(update.frameFor(dialect, link))
     } catch (error) {
@@ -399,8 +411,14 @@ export class Session implements Participant, Speaker {
 
   #sendPresence(): void {
     this.#presenceStale = false
+    this.#presence.takeReturn(this)
     const all = this.#presence.encodeAll()
     if (all !== null) this.#send(awareness(all))
+  }
+
+  #sendStep1({ content }: Pipeline): void {
+    this.#askedAt = content.rewinds
+    this.#send(syncStep1(content.frontier()))
   }
 
   #send(message: Uint8Array): void {

@@ -129,6 +129,30 @@ describe('seven kinds of client on one document', () => {
     await allSee(clientKinds)
   })
 
+  test('A6: presence comes to rest: no clock rises but that of who changes something', async () => {
+    openAll('room')
+    await allSee(clientKinds)
+    for (const client of clients) await client.disconnect()
+    for (const client of clients) client.connect()
+    await allSee(clientKinds)
+    const [mover, witness] = [clients[0], clients.at(-1)]
+    if (mover === undefined || witness === undefined) throw new Error('unreachable')
+    const clocks = () => clients.map((client) => witness.awareness.meta.get(client.doc.clientID)?.clock)
+    const move = async (step: number): Promise<void> => {
+      mover.awareness.setLocalStateField('step', step)
+      await eventually(
+        () => witness.awareness.getStates().get(mover.doc.clientID)?.['step'] === step,
+        'the step is seen',
+      )
+    }
+    for (let step = 1; step <= 10; step += 1) await move(step)
+    const [moverBefore = 0, ...before] = clocks()
+    for (let step = 11; step <= 30; step += 1) await move(step)
+    const [moverAfter = 0, ...after] = clocks()
+    expect(after).toEqual(before)
+    expect(moverAfter - moverBefore).toBe(20)
+  })
+
   test('P1: edits made before connecting and while disconnected arrive', async () => {
     openAll('room', { connect: false })
     for (const client of clients) write(client, `[before ${client.kind}]`)

@@ -49,7 +49,9 @@ function saved(provider: HocuspocusProvider): Promise<void> {
 }
 
 function has(client: { readonly doc: Y.Doc }, text: string): Promise<void> {
-  return eventually(() => textOf(client) === text, `the text is ${JSON.stringify(text)}`, { detail: () => textOf(client) })
+  return eventually(() => textOf(client) === text, `the text is ${JSON.stringify(text)}`, {
+    detail: () => textOf(client),
+  })
 }
 
 /** Something the server handles after all that was sent before, without touching the log. */

@@ -78,7 +78,12 @@ describe('frames as other clients of the field send them', () => {
     raw.send(concat(SYNC_STEP_1, message.update(one), message.update(two), message.probe(hex('07'))))
     await raw.until(() => received('66 01 07') !== -1, 'the probe has come back')
     await eventually(() => textOf(peer).length === 6, 'the peer has both')
-    raw.send(concat(message.update(updateWith('three')), message.awareness(states([{ client: 5, clock: 1, json: '{"name":"raw"}' }]))))
+    raw.send(
+      concat(
+        message.update(updateWith('three')),
+        message.awareness(states([{ client: 5, clock: 1, json: '{"name":"raw"}' }])),
+      ),
+    )
     await eventually(() => peer.awareness.getStates().get(5)?.['name'] === 'raw', 'the peer sees the presence')
     await eventually(() => textOf(peer).length === 11, 'the peer has the third')
   })
@@ -91,7 +96,10 @@ describe('frames as other clients of the field send them', () => {
     await raw.until(() => raw.messages.some((candidate) => candidate.equals(echo)), 'the echo has come')
     const presence = message.awareness(states([{ client: 5, clock: 7, json: '{"name":"raw"}' }]))
     raw.send(presence)
-    await raw.until(() => received('01') !== -1 && raw.messages.some((candidate) => candidate.includes('raw')), 'presence comes back')
+    await raw.until(
+      () => received('01') !== -1 && raw.messages.some((candidate) => candidate.includes('raw')),
+      'presence comes back',
+    )
   })
 
   test('T3: Hocuspocus: Ping is answered by Pong, both without an address', async () => {
@@ -99,7 +107,10 @@ describe('frames as other clients of the field send them', () => {
     const address = string('room')
     hocuspocus.send(concat(address, message.auth('token'), string('4.8.0')))
     hocuspocus.send(hex('09'))
-    await hocuspocus.until(() => hocuspocus.messages.some((frame) => frame.equals(Buffer.from(hex('0a')))), 'Pong has come')
+    await hocuspocus.until(
+      () => hocuspocus.messages.some((frame) => frame.equals(Buffer.from(hex('0a')))),
+      'Pong has come',
+    )
     expect(hocuspocus.messages[0]?.equals(Buffer.from(concat(address, hex('02 02'), string('read-write'))))).toBe(true)
     hocuspocus.destroy()
   })

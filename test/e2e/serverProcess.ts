@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { vi } from 'vitest'
 
-const MAIN = fileURLToPath(new URL('../../dist/server/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../dist/bin/scriptorium.js', import.meta.url))
 const READY_WITHIN_MS = 15_000
 
 /** The built server as its own process, so that it can be killed like one. */
@@ -20,7 +20,7 @@ export interface ServerProcess {
 
 /** Starts `scriptorium serve <directory>` and resolves when it reports ready. */
 export async function startServerProcess(directory: string, port: number): Promise<ServerProcess> {
-  if (!existsSync(MAIN)) throw new Error('dist/server/main.js is missing: run `npm run build` first')
+  if (!existsSync(MAIN)) throw new Error('dist/bin/scriptorium.js is missing: run `npm run build` first')
   const child = spawn(process.execPath, [MAIN, 'serve', directory, '--port', String(port)], { stdio: 'pipe' })
   let output = ''
   const collect = (chunk: Buffer): void => {

@@ -6,7 +6,7 @@ import { Room } from './room.ts'
 import { toSession } from './wirings.ts'
 import { World } from './world.ts'
 
-const RUNS = fromEnvironment('MODEL_RUNS', 150)
+const RUNS = fromEnvironment('MODEL_RUNS', 400)
 const SEED = fromEnvironment('MODEL_SEED', 20_261_120)
 
 describe('the path of an edit, by model', () => {
@@ -19,10 +19,11 @@ describe('the path of an edit, by model', () => {
 async function runHistory(commands: Iterable<fc.AsyncCommand<object, Room>>): Promise<void> {
   const world = new World({ maxPendingUpdatesPerSession: 8 })
   const room = new Room(world, (link, client) => toSession(world)(link, client), 4)
+  room.client(0).connect()
+  room.client(1).connect()
   try {
     await fc.asyncModelRun(() => ({ model: {}, real: room }), commands)
     await room.end()
-    if (process.env['STATS']) { const g = (globalThis as any).stats ??= {}; for (const e of world.events) g[e.type] = (g[e.type] ?? 0) + 1; g.runs = (g.runs ?? 0) + 1; g.compactions = (g.compactions??0)+world.stored.compactions; const fs = await import('node:fs'); fs.writeFileSync('/tmp/stats.json', JSON.stringify(g)) }
   } finally {
     room.destroy()
   }

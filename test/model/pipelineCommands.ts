@@ -19,7 +19,7 @@ const STEPS: Readonly<Record<string, { readonly weight: number; readonly run: St
   garbage: { weight: 1, run: (room, index) => room.client(index).inject(syncUpdate(new Uint8Array([1, 2, 3]))) },
   orphan: { weight: 1, run: (room, index) => room.client(index).inject(orphanUpdate(777), true) },
   poison: { weight: 1, run: (room, index) => room.client(index).inject(syncUpdate(poisonousUpdate())) },
-  congest: { weight: 2, run: congest },
+  congest: { weight: 4, run: congest },
   drain: { weight: 2, run: (room, index) => room.client(index).drain() },
   failAppend: {
     weight: 2,

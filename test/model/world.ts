@@ -41,12 +41,13 @@ export class World implements Observer {
   readonly events: ServerEvent[] = []
   #releases: (() => void)[] = []
   engine = new FaultyEngine(this.stored)
-  registry = this.#start()
+  registry: Registry
   /** Rises with every crash; links of earlier generations are dead. */
   generation = 0
 
   constructor(limits: Partial<Limits> = {}) {
     this.limits = { ...defaultLimits, ...limits }
+    this.registry = this.#start()
   }
 
   observe(event: ServerEvent): void {
@@ -98,8 +99,8 @@ export class World implements Observer {
   }
 
   #start(): Registry {
-    const { engine, clock } = this
-    return new Registry({ engine, clock, observer: this, limits: this.limits ?? defaultLimits })
+    const { engine, clock, limits } = this
+    return new Registry({ engine, clock, observer: this, limits })
   }
 }
 

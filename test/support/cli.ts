@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
-const entry = join(import.meta.dirname, '..', '..', 'dist', 'server', 'main.js')
+const entry = join(import.meta.dirname, '..', '..', 'dist', 'bin', 'scriptorium.js')
 
 export interface Finished {
   readonly code: number | null
@@ -22,7 +22,7 @@ export class Cli {
   readonly #watchers = new Set<() => void>()
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    if (!existsSync(entry)) throw new Error('dist/server/main.js is missing; run npm run build first')
+    if (!existsSync(entry)) throw new Error('dist/bin/scriptorium.js is missing; run npm run build first')
     // Nothing of the developer's own environment (PORT, HOST, …) may decide what a test sees.
     const clean = { PATH: process.env['PATH'] ?? '', ...env }
     this.child = spawn(process.execPath, [entry, ...args], { env: clean, stdio: ['ignore', 'pipe', 'pipe'] })

@@ -118,7 +118,7 @@ const hocuspocusModules = {
 } as unknown as Readonly<Record<HocuspocusKind, HocuspocusModule>>
 
 /** A `WebSocket` for one client that notes every socket it opens. */
-function notingWebSocket(sockets: WebSocket[]): typeof WebSocket {
+function notingWebSocket(sockets: WebSocket[]): new (url: string, protocols?: string[]) => WebSocket {
   return class extends WebSocket {
     constructor(url: string, protocols?: string[]) {
       super(url, protocols)

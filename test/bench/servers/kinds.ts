@@ -17,7 +17,7 @@ const ours: ServerKind = {
   command: (directory, port) => ({
     args: [
       ...nodeFlags,
-      join(root, 'dist', 'server', 'main.js'),
+      join(root, 'dist', 'bin', 'scriptorium.js'),
       'serve',
       directory,
       '--port',
