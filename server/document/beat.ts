@@ -60,7 +60,8 @@ export class Beat {
 
   readonly #run = (): void => {
     this.#state = idle
-    const now = this.#clock.now()
-    if (this.#work()) this.#last = now
+    const before = this.#last
+    this.#last = this.#clock.now() // before the work, which may schedule the next round
+    if (!this.#work()) this.#last = before
   }
 }

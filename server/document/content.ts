@@ -16,6 +16,8 @@ const MAX_TAIL_ENTRIES = 300
 const SNAPSHOT_BYTES_PER_TAIL_ENTRY = 4096
 /** Bytes of log below which no snapshot is made, however small the document. */
 const MIN_TAIL_BYTES = 64 * 1024
+/** Bytes of log above which a snapshot is made, however large the document: half of what a socket may have unread. */
+const MAX_TAIL_BYTES = 2 * 1024 * 1024
 /** Answers to other than empty state vectors kept per version: clients that reconnect together know the same. */
 const MAX_CACHED_ANSWERS = 16
 
@@ -105,7 +107,7 @@ export class Content {
     const { state } = this.#snapshot
     return (
       this.#tail.length > Math.max(MAX_TAIL_ENTRIES, state.length / SNAPSHOT_BYTES_PER_TAIL_ENTRY) ||
-      this.#tailBytes > Math.max(MIN_TAIL_BYTES, state.length / 2)
+      this.#tailBytes > Math.min(MAX_TAIL_BYTES, Math.max(MIN_TAIL_BYTES, state.length / 2))
     )
   }
 
@@ -232,16 +234,17 @@ export class Content {
   }
 
   #answerTo(stateVector: Uint8Array): Answer {
-    if (this.#doc !== null) {
-      return { step2: new Broadcast(syncStep2(Y.encodeStateAsUpdate(this.#doc, stateVector))), updates: [] }
+    if (this.#doc !== null || this.#tailBytes > MAX_TAIL_BYTES) {
+      return { step2: new Broadcast(syncStep2(this.difference(stateVector))), updates: [] }
     }
     return { ...this.#wholeAnswer(), step2: new Broadcast(syncStep2(Y.diffUpdate(this.#snapshot.state, stateVector))) }
   }
 
   #wholeAnswer(): Answer {
     // What cannot be connected is not in a Y.Doc's structs, but its encoding carries it: clients may have the rest.
-    if (this.#damaged && this.#doc !== null) {
-      return { step2: new Broadcast(syncStep2(Y.encodeStateAsUpdate(this.#doc))), updates: [] }
+    // And a tail that outgrew its limit (its snapshot failed) would be more than a joiner's socket may have unread.
+    if ((this.#damaged && this.#doc !== null) || this.#tailBytes > MAX_TAIL_BYTES) {
+      return { step2: new Broadcast(syncStep2(Y.encodeStateAsUpdate(this.#wake()))), updates: [] }
     }
     this.#whole ??= {
       step2: new Broadcast(syncStep2(this.#snapshot.state)),

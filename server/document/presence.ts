@@ -86,6 +86,8 @@ export class Presence {
    * pings.
    */
   readonly #disputed = new WeakMap<Speaker, PresenceState>()
+  /** Ids in dispute: their owner may be dead, and its successor must not adopt what the dead one said. */
+  readonly #contested = new Set<number>()
   readonly #left = new WeakSet<Speaker>()
   /** When each speaker joined, in the order of joining, telling and departing. */
   readonly #joined = new WeakMap<Speaker, number>()
@@ -189,20 +191,25 @@ export class Presence {
   #foreign(voice: Voice, entry: Present, state: PresenceState): Outcome {
     const { speaker, alone } = voice
     const disputed = this.#disputed.get(speaker)
-    const claims = disputed === undefined ? alone && this.#mayReturn(speaker, entry) : this.#isNewer(state, disputed)
+    const claims =
+      disputed === undefined ? alone && this.#mayReturn(speaker, entry) : this.#isNewer(state, disputed, entry)
     if (!claims || isGone(state.json) || state.clock >= Number.MAX_SAFE_INTEGER) return 'ignored'
     if (!isPresentable(state.json, this.#limits)) return 'ignored'
     this.#disputed.set(speaker, { ...state, json: state.json.slice() })
-    if (disputed === undefined) this.#dispute(voice, entry.owner)
+    if (disputed === undefined) this.#dispute(voice, state.client, entry.owner)
     return 'ignored'
   }
 
-  #isNewer(state: PresenceState, disputed: PresenceState): boolean {
-    return state.client === disputed.client && state.clock > disputed.clock
+  /** Not so when it only sends back what the room is told of the dead owner. */
+  #isNewer(state: PresenceState, disputed: PresenceState, entry: Present): boolean {
+    if (state.client !== disputed.client || state.clock <= disputed.clock) return false
+    return state.clock > entry.clock || Buffer.compare(state.json, entry.json) !== 0
   }
 
-  #dispute(voice: Voice, owner: Speaker): void {
+  #dispute(voice: Voice, client: number, owner: Speaker): void {
+    this.#contested.add(client)
     void owner.challenge().then((alive) => {
+      this.#contested.delete(client)
       const claimed = this.#disputed.get(voice.speaker)
       // A dead owner has left by now, through its closed socket: what it spoke for is departed, and the claim stands.
       if (!alive && claimed !== undefined && !this.#left.has(voice.speaker)) {
@@ -298,6 +305,7 @@ export class Presence {
     this.#returned.add(speaker)
     for (const [client, entry] of this.#entries) {
       if (entry.name !== 'present' || entry.owner === speaker || entry.turn > leftAt) continue
+      if (this.#contested.has(client)) continue
       const told = { clock: entry.clock + 1, json: entry.json }
       const isBehind = told.clock > entry.ownerClock + 1
       const raised = isBehind ? [...entry.raised, told].slice(-MAX_RAISED) : entry.raised

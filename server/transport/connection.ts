@@ -74,7 +74,8 @@ export class Connection implements Link {
     this.#ws = ws
     this.#name = about.name
     this.remote = about.remote
-    this.#outbox = new Outbox(socket, context.flusher, context.limits, context.traffic)
+    const { flusher, limits, traffic } = context
+    this.#outbox = new Outbox(socket, flusher, { limits, traffic, onDrained: () => this.#onEverythingSent() })
     this.#receivedAt = context.now
     this.#sentAt = context.now
     this.#state = { name: 'sniffing', since: context.now }
@@ -279,8 +280,11 @@ export class Connection implements Link {
 
   #onDrain(): void {
     this.#isAlive() // the other side has taken something, if slowly
-    const everythingSent = this.#outbox.drained(this.#context.clock.now())
-    if (everythingSent && this.#state.name === 'open') this.#state.channel.drained()
+    this.#outbox.drained(this.#context.clock.now())
+  }
+
+  #onEverythingSent(): void {
+    if (this.#state.name === 'open') this.#state.channel.drained()
   }
 
   #onClose(code: number): void {

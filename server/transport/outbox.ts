@@ -11,6 +11,13 @@ export interface Traffic {
   bytesOut: number
 }
 
+export interface OutboxOptions {
+  readonly limits: Limits
+  readonly traffic: Traffic
+  /** Called when everything is sent, if there ever was more than the high-water mark, or the kernel refused some. */
+  readonly onDrained: () => void
+}
+
 type State =
   | { readonly name: 'ready' }
   /** The kernel takes no more; `since` = when it last did. */
@@ -26,23 +33,26 @@ const nothing: Uint8Array[] = []
 export class Outbox {
   readonly #socket: Duplex
   readonly #flusher: Flusher
-  readonly #limits: Limits
-  readonly #traffic: Traffic
+  readonly #options: OutboxOptions
   #frames = nothing
   #bytes = 0
   /** Bytes queued while congested, since the last time the socket was drained. */
   #unread = 0
+  /**
+   * Congested since the last time nothing was left. The kernel may take megabytes in one go, and then no 'drain'
+   * event tells that the congestion is over.
+   */
+  #overfull = false
   #state: State = ready
 
-  constructor(socket: Duplex, flusher: Flusher, limits: Limits, traffic: Traffic) {
+  constructor(socket: Duplex, flusher: Flusher, options: OutboxOptions) {
     this.#socket = socket
     this.#flusher = flusher
-    this.#limits = limits
-    this.#traffic = traffic
+    this.#options = options
   }
 
   get congested(): boolean {
-    return this.#bytes + this.#socket.writableLength > this.#limits.highWaterBytes
+    return this.#bytes + this.#socket.writableLength > this.#options.limits.highWaterBytes
   }
 
   /** `Clock.now()` at which a blocked socket last took something; null when it is not blocked. */
@@ -58,32 +68,42 @@ export class Outbox {
       if (this.#state.name === 'ready') this.#flusher.add(this)
     } else this.#frames.push(frame)
     this.#bytes += frame.length
-    return this.#unread <= this.#limits.maxUnreadBytes
+    this.#overfull ||= this.congested
+    return this.#unread <= this.#options.limits.maxUnreadBytes
   }
 
   /** Writes what is queued, as far as the kernel takes it. */
   flush(now: number): void {
-    while (this.#frames.length > 0 && this.#state.name === 'ready') {
-      const chunk = this.#take()
-      this.#bytes -= chunk.length
-      this.#traffic.writes += 1
-      this.#traffic.bytesOut += chunk.length
-      if (!this.#socket.write(chunk)) this.#state = { name: 'blocked', since: now }
-    }
+    this.#write(now)
+    if (this.#overfull && this.#frames.length === 0 && this.#state.name === 'ready') this.#relieved()
   }
 
-  /** The socket has sent what it was given. True when nothing is left here either. */
-  drained(now: number): boolean {
+  /** The socket has sent what it was given. */
+  drained(now: number): void {
     this.#state = ready
-    this.flush(now)
-    if (this.#frames.length > 0) return false
-    this.#unread = 0
-    return true
+    this.#write(now)
+    if (this.#frames.length === 0) this.#relieved()
   }
 
   clear(): void {
     this.#frames = nothing
     this.#bytes = 0
+  }
+
+  #relieved(): void {
+    this.#unread = 0
+    this.#overfull = false
+    this.#options.onDrained()
+  }
+
+  #write(now: number): void {
+    while (this.#frames.length > 0 && this.#state.name === 'ready') {
+      const chunk = this.#take()
+      this.#bytes -= chunk.length
+      this.#options.traffic.writes += 1
+      this.#options.traffic.bytesOut += chunk.length
+      if (!this.#socket.write(chunk)) this.#state = { name: 'blocked', since: now }
+    }
   }
 
   /** The next write: all that is queued, or the next fragment of a message too long for one. */

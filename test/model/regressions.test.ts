@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
+import { defaultLimits } from '../../shared/limits.ts'
 import { syncStep1, syncStep2, syncUpdate } from '../../shared/wire/messages.ts'
+import { Content } from '../../server/document/content.ts'
 import { expectConverged, quiesce } from './quiescence.ts'
 import { orphanUpdate, poisonousUpdate, Room } from './room.ts'
 import { toSession } from './wirings.ts'
@@ -142,6 +144,22 @@ describe('the path of an edit, cases the model found', () => {
     await quiesce(world, room.clients)
     expect(world.engine.calls('append')).toBe(appends)
     expect(returning.isConnected).toBe(true)
+  })
+})
+
+describe('content', () => {
+  it('T8, D7: however long the stored tail, a joiner is not told more single updates than its socket may have unread', () => {
+    const doc = new Y.Doc()
+    const updates: Uint8Array[] = []
+    doc.on('update', (update: Uint8Array) => updates.push(update))
+    for (let count = 0; count < 5; count += 1) doc.getText('text').insert(0, 'x'.repeat(1024 * 1024))
+    const tail = updates.map((update, index) => ({ cursor: `e-${index + 1}`, update }))
+    const content = new Content({ base: null, snapshot: null, tail, head: 'e-5', damaged: false }, defaultLimits)
+    expect(content.wantsSnapshot).toBe(true)
+    for (const known of [new Uint8Array([0]), new Uint8Array([1, 9, 1])]) {
+      const answer = content.answer(known)
+      expect(answer.updates).toEqual([])
+    }
   })
 })
 

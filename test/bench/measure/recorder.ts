@@ -1,4 +1,6 @@
-const SLAB = 32 * 1024 * 1024
+/** Bytes of the first slab and of the largest: small at first, or a receiver each would have the collector run instead. */
+const FIRST_SLAB = 512 * 1024
+const LAST_SLAB = 32 * 1024 * 1024
 const FIRST = 4096
 
 /** One received message, as it came. */
@@ -16,7 +18,7 @@ export interface Recorded {
  */
 export class Recorder {
   private readonly slabs: Buffer[] = []
-  private used = SLAB
+  private used = 0
   private receivers = new Uint32Array(FIRST)
   private slabOf = new Uint32Array(FIRST)
   private offsets = new Uint32Array(FIRST)
@@ -60,7 +62,8 @@ export class Recorder {
   private slabFor(length: number): Buffer {
     const last = this.slabs.at(-1)
     if (last !== undefined && this.used + length <= last.length) return last
-    const slab = Buffer.allocUnsafeSlow(Math.max(SLAB, length))
+    const size = Math.min(LAST_SLAB, FIRST_SLAB * 2 ** this.slabs.length)
+    const slab = Buffer.allocUnsafeSlow(Math.max(size, length))
     this.slabs.push(slab)
     this.used = 0
     return slab
