@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { isatty } from 'node:tty'
 import { pino } from 'pino'
 import type { DestinationStream, Logger } from 'pino'
+import type * as PinoPretty from 'pino-pretty'
 import type { Options } from './options/table.ts'
 
 export type { Logger } from 'pino'
@@ -81,7 +82,7 @@ function jsonTarget(target: DestinationStream): DestinationStream {
 
 function prettyTarget(target: LogTarget): DestinationStream {
   // Loaded for people only: it would be a tenth of what a server in a container starts with.
-  const { prettyFactory } = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty')
+  const { prettyFactory } = createRequire(import.meta.url)('pino-pretty') as typeof PinoPretty
   const format = prettyFactory({
     colorize: target.hasColours,
     singleLine: true,
@@ -110,7 +111,7 @@ function unicodeEscape(unit: number): string {
 }
 
 /** The text with everything a terminal would obey written out, so that a document name cannot forge a log line. */
-export function printable(text: string): string {
+function printable(text: string): string {
   return text.replace(control, (character) => {
     if (character === '\n') return String.raw`\n`
     return jsonEscape(character)

@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts'
 import type { Observer, ServerEvent } from './observer.ts'
 
 /** Lines per second and kind of event; what exceeds it is counted into the next line that gets through (C76). */
-export const defaultLinesPerSecond = 5
+const defaultLinesPerSecond = 5
 
 type Level = 'error' | 'warn' | 'info' | 'debug'
 

@@ -2,7 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { Observer, Protocol, ServerEvent } from './observer.ts'
 
 /** Numbers that are read when somebody asks, not counted as they change. */
-export interface MetricSources {
+interface MetricSources {
   /** Open WebSockets, those that have not spoken yet included. */
   readonly connections: () => number
   /** Documents in memory. */
@@ -12,7 +12,7 @@ export interface MetricSources {
 }
 
 /** Counted for every frame, and therefore in plain numbers by whoever handles frames. */
-export interface Traffic {
+interface Traffic {
   readonly framesIn: number
   readonly bytesIn: number
   readonly writes: number

@@ -156,9 +156,16 @@ export class Pipeline {
       this.#relayPresence()
       return false
     }
+    if (this.#hasNothingToDo()) return false
     if (this.#commit.name === 'idle' && this.#pending.length > 0) this.#commitNext()
     else this.#rest()
+    // What changed in the same beat is to leave in one write with the update, but not to wait for a slow disk.
+    if (this.#options.presence.changed) this.schedule()
     return true
+  }
+
+  #hasNothingToDo(): boolean {
+    return this.isSettled && this.#waiting.size === 0 && !this.#options.presence.changed && this.#settling.length === 0
   }
 
   #commitNext(): void {

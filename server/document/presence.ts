@@ -38,6 +38,8 @@ interface Present {
   readonly owner: Speaker
   /** The clock the room knows. */
   readonly clock: number
+  /** The clock last told to the whole room; `clock` is one ahead when somebody who came back was told alone. */
+  readonly announced: number
   /** The last clock the owner itself used; behind `clock` after a return, until the owner adopts the higher one. */
   readonly ownerClock: number
   readonly json: Uint8Array
@@ -178,13 +180,16 @@ export class Presence {
     if (isGone(state.json)) return this.#goodbye(entry, state, voice.now)
     if (entry?.name === 'present' && this.#adopts(entry, state, voice.now)) return 'applied'
     if (!isPresentable(state.json, this.#limits)) return 'impossible'
+    return this.#speak(voice, entry, state)
+  }
+
+  #speak(voice: Voice, entry: Present | Departed | undefined, state: PresenceState): Outcome {
     if (!this.#maySpeak(voice.speaker, state.client)) return 'ignored'
     const clock = this.#clockFor(voice, entry, state)
+    if (clock !== null) this.#set(voice, state, clock)
     // New here, with a state nobody shows (A1): its next one is no return, and needs not be raised.
-    if (state.clock === 0) this.#addSpoken(voice.speaker, state.client)
-    if (clock === null) return 'ignored'
-    this.#set(voice, state, clock)
-    return 'applied'
+    else if (state.clock === 0) this.#addSpoken(voice.speaker, state.client)
+    return clock === null ? 'ignored' : 'applied'
   }
 
   /** A state about a client that somebody else speaks for. Only its returning owner has a case, and has to prove it. */
@@ -285,6 +290,7 @@ export class Presence {
       name: 'present',
       owner: speaker,
       clock,
+      announced: clock,
       ownerClock: state.clock,
       json,
       raised: raisedStates(before, state.clock, { clock, json }),
@@ -298,19 +304,26 @@ export class Presence {
 
   /**
    * Who lost its socket has dropped everybody else but kept their clocks, and takes nobody in again under a clock it
-   * knows. So all that it may know is raised by one: for it alone, as nobody else would notice. Their owners go on from
-   * the clocks they know and are raised as after a return of their own; before they fall behind further, they are told.
+   * knows. So all that it may know is raised by one: for it alone, as nobody else would notice, and their owners go on
+   * as after a return of their own. Bounded until the owner is heard again: an owner far behind the room could adopt a
+   * state older than its own, and somebody who comes and goes all the time would cost the room a frame each time.
    */
   #welcomeBack(speaker: Speaker, leftAt: number): void {
     this.#returned.add(speaker)
     for (const [client, entry] of this.#entries) {
       if (entry.name !== 'present' || entry.owner === speaker || entry.turn > leftAt) continue
-      if (this.#contested.has(client)) continue
-      const told = { clock: entry.clock + 1, json: entry.json }
-      const isBehind = told.clock > entry.ownerClock + 1
-      const raised = isBehind ? [...entry.raised, told].slice(-MAX_RAISED) : entry.raised
-      this.#entries.set(client, { ...entry, clock: told.clock, raised })
-      if (isBehind) this.#mark(client)
+      if (!this.#contested.has(client)) this.#raise(client, entry)
+    }
+  }
+
+  #raise(client: number, entry: Present): void {
+    const clock = entry.clock + 1
+    if (entry.clock === entry.ownerClock) this.#entries.set(client, { ...entry, clock })
+    // Raised for the whole room before, and perhaps adopted: the owner has to hear of the second time at once.
+    else if (entry.clock === entry.ownerClock + 1 && entry.clock === entry.announced) {
+      const raised = [...entry.raised, { clock, json: entry.json }].slice(-MAX_RAISED)
+      this.#entries.set(client, { ...entry, clock, announced: clock, raised })
+      this.#mark(client)
     }
   }
 

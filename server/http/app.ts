@@ -7,12 +7,12 @@ import { healthRoutes } from './health.ts'
 import { answerUnknown, notFound } from './unknown.ts'
 
 /** What `/metrics` shows. */
-export interface MetricsText {
+interface MetricsText {
   readonly contentType: string
   text(): Promise<string>
 }
 
-export interface HttpTimeouts {
+interface HttpTimeouts {
   /** Milliseconds until a request's headers must be complete. Stops one header byte every ten seconds (C66). */
   readonly headersMs: number
   /** Milliseconds until the whole request must be here. Same attack, with the body. */

@@ -50,7 +50,7 @@ export function completeOptions(given: Readonly<Partial<Options>>): Options {
 }
 
 /** How the flag is named on the command line: `--port <number>` is `--port`, `[dir]` is itself. */
-export function flagName(spec: OptionSpec): string {
+function flagName(spec: OptionSpec): string {
   return spec.flag.split(' ')[0] ?? spec.flag
 }
 

@@ -16,7 +16,7 @@ export interface EngineCase {
   readonly run: () => Promise<void>
 }
 
-export type CaseBody = (engine: Engine, test: EngineUnderTest) => Promise<void>
+type CaseBody = (engine: Engine, test: EngineUnderTest) => Promise<void>
 export type NamedCase = readonly [title: string, body: CaseBody]
 
 export const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)

@@ -78,11 +78,13 @@ export class Outbox {
     if (this.#overfull && this.#frames.length === 0 && this.#state.name === 'ready') this.#relieved()
   }
 
-  /** The socket has sent what it was given. */
-  drained(now: number): void {
+  /** The socket has sent what it was given. True when nothing is left here either. */
+  drained(now: number): boolean {
     this.#state = ready
     this.#write(now)
-    if (this.#frames.length === 0) this.#relieved()
+    if (this.#frames.length > 0) return false
+    this.#relieved()
+    return true
   }
 
   clear(): void {

@@ -101,6 +101,10 @@ describe('seven kinds of client on one document', () => {
       for (const peer of [yWebsocket, hocuspocus]) {
         const seen = () => peer.awareness.getStates().get(returner.doc.clientID)?.['round']
         await eventually(() => seen() === round, `${peer.kind} sees the change after the return`, { detail: seen })
+        // Heard once before the next return, as every client is at least every 15 s.
+        peer.awareness.setLocalStateField('round', round)
+        const back = () => returner.awareness.getStates().get(peer.doc.clientID)?.['round']
+        await eventually(() => back() === round, `${kind} sees the change of ${peer.kind}`, { detail: back })
       }
     }
   })

@@ -10,7 +10,7 @@ export interface Sample {
 const EMPTY = Uint8Array.of(0, 0)
 
 /** Everything lib0's value encoding can carry. */
-export const anyValues: readonly unknown[] = [
+const anyValues: readonly unknown[] = [
   undefined,
   null,
   true,

@@ -316,7 +316,7 @@ function impatientClock(): { clock: Clock; runLongTimers: () => void; pendingTim
     },
   }
   const runLongTimers = (): void => {
-    for (const timer of [...pending.values()]) if (timer.milliseconds >= 10_000) timer.run()
+    for (const timer of pending.values()) if (timer.milliseconds >= 10_000) timer.run()
   }
   return { clock, runLongTimers, pendingTimers: () => pending.size }
 }

@@ -1,7 +1,9 @@
-import fc from 'fast-check'
+import { assert, asyncModelRun, asyncProperty, commands, nat, tuple } from 'fast-check'
+import type { Arbitrary, AsyncCommand, Parameters } from 'fast-check'
 import { syncUpdate } from '../../shared/wire/messages.ts'
-import { orphanUpdate, poisonousUpdate } from './room.ts'
-import type { Room } from './room.ts'
+import { orphanUpdate, poisonousUpdate, Room } from './room.ts'
+import { toSession } from './wirings.ts'
+import { World } from './world.ts'
 
 type Step = (room: Room, index: number, value: number) => void | Promise<void>
 
@@ -60,7 +62,7 @@ function crash(room: Room): void {
   for (const client of room.clients) if (client.link !== null) client.connect()
 }
 
-class Command implements fc.AsyncCommand<object, Room> {
+class Command implements AsyncCommand<object, Room> {
   readonly #name: string
   readonly #index: number
   readonly #value: number
@@ -86,9 +88,28 @@ class Command implements fc.AsyncCommand<object, Room> {
 }
 
 /** One generator per kind of step, repeated by its weight. */
-export function pipelineCommands(): fc.Arbitrary<fc.AsyncCommand<object, Room>>[] {
+function pipelineCommands(): Arbitrary<AsyncCommand<object, Room>>[] {
   return Object.entries(STEPS).flatMap(([name, { weight }]) => {
-    const arguments_ = fc.tuple(fc.nat({ max: 3 }), fc.nat({ max: 100_000 }))
+    const arguments_ = tuple(nat({ max: 3 }), nat({ max: 100_000 }))
     return Array.from({ length: weight }, () => arguments_.map(([index, value]) => new Command(name, index, value)))
   })
+}
+
+/** Throws with seed, path and the shortest history that fails. */
+export async function runPipelineHistories(parameters: Parameters<[Iterable<AsyncCommand<object, Room>>]>) {
+  const history = commands(pipelineCommands(), { maxCommands: 120, size: 'max' })
+  await assert(asyncProperty(history, runHistory), parameters)
+}
+
+async function runHistory(steps: Iterable<AsyncCommand<object, Room>>): Promise<void> {
+  const world = new World({ maxPendingUpdatesPerSession: 8 })
+  const room = new Room(world, (link, client) => toSession(world)(link, client), 4)
+  room.client(0).connect()
+  room.client(1).connect()
+  try {
+    await asyncModelRun(() => ({ model: {}, real: room }), steps)
+    await room.end()
+  } finally {
+    room.destroy()
+  }
 }

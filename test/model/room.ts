@@ -6,7 +6,7 @@ import { expectConverged, expectUnloaded, quiesce } from './quiescence.ts'
 import { Random } from './random.ts'
 import { SimClient } from './simClient.ts'
 import type { WireUp } from './simClient.ts'
-import { World } from './world.ts'
+import type { World } from './world.ts'
 
 const DOCUMENT = 'room'
 
@@ -71,20 +71,19 @@ export class Room {
   }
 }
 
+/** One string item of `client` at clock 0, whose left neighbour is the first item of `left`. */
+function item(client: number, left: number): number[] {
+  return [1, ...varUint(client), 0, 0x84, ...varUint(left), 0, 1, 0x70]
+}
+
 /** Two clients in one update that wait for each other: validation cannot see it, Yjs keeps both pending. */
 export function poisonousUpdate(): Uint8Array {
-  // Clients 901 and 902 with one GC-free string item each at clock 0, whose left neighbour is the other's item.
-  const item = (client: number, left: number): number[] => [
-    1,
-    ...varUint(client),
-    0,
-    0x84,
-    ...varUint(left),
-    0,
-    1,
-    0x70,
-  ]
   return new Uint8Array([2, ...item(902, 901), ...item(901, 902), 0])
+}
+
+/** Fits as long as the poison is believed in. */
+export function updateOnPoison(client: number): Uint8Array {
+  return new Uint8Array([1, ...item(client, 901), 0])
 }
 
 function varUint(value: number): number[] {

@@ -128,6 +128,6 @@ export function expectSame(actual: Y.Doc, expected: Y.Doc, what: string): void {
   expect(contentOf(actual), `${what}: content`).toEqual(contentOf(expected))
 }
 
-export function contentOf(doc: Y.Doc): unknown {
+function contentOf(doc: Y.Doc): unknown {
   return { text: doc.getText('text').toDelta(), map: doc.getMap('map').toJSON(), list: doc.getArray('list').toJSON() }
 }

@@ -256,7 +256,7 @@ export function namesSeenBy(client: Client): string[] {
 
 /** The text every test writes to. */
 export function textOf(client: { readonly doc: Y.Doc }): string {
-  return client.doc.getText('text').toString()
+  return client.doc.getText('text').toJSON()
 }
 
 export function write(client: { readonly doc: Y.Doc }, text: string): void {

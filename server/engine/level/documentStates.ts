@@ -33,7 +33,7 @@ export function newState(address: Address, extent: Extent): DocumentState {
 }
 
 /** Documents whose state is kept, about 400 bytes each; beyond that the oldest idle one is read again when needed. */
-export const MAX_DOCUMENT_STATES = 100_000
+const MAX_DOCUMENT_STATES = 100_000
 
 /** A bounded cache; each miss is read once, however many ask at the same time. */
 export class DocumentStates {

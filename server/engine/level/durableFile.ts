@@ -18,7 +18,7 @@ export async function writeDurably(file: string, content: string | Uint8Array): 
   await syncFolder(dirname(file))
 }
 
-export async function syncFolder(folder: string): Promise<void> {
+async function syncFolder(folder: string): Promise<void> {
   // Windows cannot open a folder; NTFS journals the rename itself.
   if (process.platform === 'win32') return
   const handle = await open(folder, 'r')

@@ -7,7 +7,7 @@
  * than 7 bytes there are padding.
  */
 export const BLOCK_BYTES = 32 * 1024
-export const FRAGMENT_HEADER_BYTES = 7
+const FRAGMENT_HEADER_BYTES = 7
 export const TYPE_OFFSET = 6
 
 const FULL = 1

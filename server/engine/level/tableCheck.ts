@@ -48,7 +48,7 @@ export async function checkTables(directory: string, quarantine: Quarantine): Pr
 }
 
 /** The worst damage in a table, or null. */
-export function findTableDamage(table: Buffer): TableDamage | null {
+function findTableDamage(table: Buffer): TableDamage | null {
   const footer = parseFooter(table)
   if (footer === null) return { offset: Math.max(0, table.length - 48), harmless: false }
   const index = soundBlock(table, footer.index)

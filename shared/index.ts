@@ -1,0 +1,13 @@
+/** What `import … from 'scriptorium/protocol'` offers: the wire, for clients and tools in TypeScript. */
+export { CloseCode } from './closeCodes.ts'
+export { LimitExceededError, MalformedFrameError, MalformedUpdateError, ScriptoriumError } from './errors.ts'
+export { defaultLimits } from './limits.ts'
+export type { Limits } from './limits.ts'
+export { checkName, nameFromUrl } from './names.ts'
+export { encodeAwareness, readAwareness } from './wire/awareness.ts'
+export type { PresenceState } from './wire/awareness.ts'
+export { MessageType, readMessage } from './wire/messages.ts'
+export type { ClientMessage } from './wire/messages.ts'
+export { Reader } from './wire/reader.ts'
+export { walkUpdate } from './update/walkUpdate.ts'
+export type { UpdateShape } from './update/updateShape.ts'
