@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { RawData, WebSocket } from 'ws'
+import type { RawData } from 'ws'
 import { CloseCode, closeReason } from '../../shared/closeCodes.ts'
 import type { ScriptoriumError } from '../../shared/errors.ts'
 import {
@@ -9,7 +9,6 @@ import {
   MalformedFrameError,
   toScriptoriumError,
 } from '../../shared/errors.ts'
-import type { Limits } from '../../shared/limits.ts'
 import { checkName } from '../../shared/names.ts'
 import { permissionDeniedYWebsocket } from '../../shared/wire/messages.ts'
 import type { Clock } from '../clock.ts'
@@ -17,11 +16,11 @@ import type { Link } from '../document/link.ts'
 import type { Registry } from '../document/registry.ts'
 import type { Observer, Protocol } from '../observer.ts'
 import type { Channel } from './channel.ts'
-import type { Flusher } from './flusher.ts'
+import type { ClientSocket, SocketEvents } from './clientSocket.ts'
 import { encodeFrame } from './frame.ts'
 import { HocuspocusChannel } from './hocuspocusChannel.ts'
 import { Outbox } from './outbox.ts'
-import type { Traffic } from './outbox.ts'
+import type { OutboxContext, OutboxListener } from './outbox.ts'
 import { PingBudget } from './pingBudget.ts'
 import { YWebsocketChannel } from './yWebsocketChannel.ts'
 
@@ -40,22 +39,20 @@ type State =
   | { readonly name: 'closing'; readonly protocol: Protocol | null }
 
 /** What all connections of one server share. */
-export interface ConnectionContext {
+export interface ConnectionContext extends OutboxContext {
   readonly registry: Registry
   readonly clock: Clock
-  readonly limits: Limits
   readonly observer: Observer
-  readonly flusher: Flusher
-  readonly traffic: Traffic
+  readonly onGone: (connection: Connection) => void
   /** `Clock.now()` as of the last second: exact enough for time-outs, and costs nothing per frame. */
   now: number
 }
 
 /** One WebSocket: sniffing, liveness, what is still to be sent. Rules T1 to T8 of SPEC.md. */
-export class Connection implements Link {
+export class Connection implements Link, SocketEvents, OutboxListener {
   readonly remote: string
   readonly #context: ConnectionContext
-  readonly #ws: WebSocket
+  readonly #ws: ClientSocket
   readonly #outbox: Outbox
   /** The document name by URL; only y-websocket clients mean it. */
   readonly #name: string
@@ -69,21 +66,16 @@ export class Connection implements Link {
   #holders: Set<object> | null = null
   #challenges: ((alive: boolean) => void)[] | null = null
 
-  constructor(context: ConnectionContext, ws: WebSocket, socket: Duplex, about: { name: string; remote: string }) {
+  constructor(context: ConnectionContext, ws: ClientSocket, socket: Duplex, about: { name: string; remote: string }) {
     this.#context = context
     this.#ws = ws
     this.#name = about.name
     this.remote = about.remote
-    const { flusher, limits, traffic } = context
-    this.#outbox = new Outbox(socket, flusher, { limits, traffic, onDrained: () => this.#onEverythingSent() })
+    this.#outbox = new Outbox(socket, context, this)
     this.#receivedAt = context.now
     this.#sentAt = context.now
     this.#state = { name: 'sniffing', since: context.now }
-    ws.on('message', (data, isBinary) => this.#onMessage(data, isBinary))
-    ws.on('ping', (data) => this.#onPing(data))
-    ws.on('pong', () => this.#onPong())
-    ws.on('error', (error) => this.#onBrokenFrame(error))
-    ws.on('close', (code) => this.#onClose(code))
+    ws.subscribe(this)
     socket.on('drain', () => this.#onDrain())
   }
 
@@ -208,7 +200,7 @@ export class Connection implements Link {
     this.#challenges = null
   }
 
-  #onMessage(data: RawData, isBinary: boolean): void {
+  onMessage(data: RawData, isBinary: boolean): void {
     if (this.#state.name === 'closing' || this.#state.name === 'denied') return
     this.#isAlive()
     if (!isBinary) return this.close(CloseCode.unsupportedData, 'binary frames only')
@@ -248,14 +240,14 @@ export class Connection implements Link {
     this.#context.clock.after(DENIAL_HOLD_MS, () => this.close(CloseCode.invalidName, error.message))
   }
 
-  #onPing(data: Buffer): void {
+  onPing(data: Buffer): void {
     if (!this.#mayPing()) return
     this.#isAlive()
     this.#ws.pong(data)
   }
 
   /** Browsers may send pongs nobody asked for; a flood of them is a flood of pings. */
-  #onPong(): void {
+  onPong(): void {
     if (this.#pongsDue > 0) this.#pongsDue -= 1
     else if (!this.#mayPing()) return
     this.#isAlive()
@@ -271,7 +263,7 @@ export class Connection implements Link {
   }
 
   /** ws has sent the close frame that fits (1002, 1007, 1008, 1009): nothing may follow it. */
-  #onBrokenFrame(error: Error): void {
+  onError(error: Error): void {
     if (this.#state.name === 'closing') return
     this.#report(new MalformedFrameError(error.message, error), CloseCode.malformed)
     this.#endSessions()
@@ -283,11 +275,12 @@ export class Connection implements Link {
     this.#outbox.drained(this.#context.clock.now())
   }
 
-  #onEverythingSent(): void {
+  everythingSent(): void {
     if (this.#state.name === 'open') this.#state.channel.drained()
   }
 
-  #onClose(code: number): void {
+  onClose(code: number): void {
+    this.#context.onGone(this)
     this.#endSessions()
     this.#outbox.clear()
     const protocol = 'protocol' in this.#state ? this.#state.protocol : null

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http'
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { WebSocket } from 'ws'
+import type { Server as WebSocketServerOf } from 'ws'
 import { WebSocketServer } from 'ws'
 import { CloseCode } from '../../shared/closeCodes.ts'
 import { InvalidNameError } from '../../shared/errors.ts'
@@ -10,6 +10,7 @@ import { nameFromUrl } from '../../shared/names.ts'
 import type { Clock } from '../clock.ts'
 import type { Registry } from '../document/registry.ts'
 import type { Observer } from '../observer.ts'
+import { ClientSocket } from './clientSocket.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionContext } from './connection.ts'
 import { Flusher } from './flusher.ts'
@@ -41,7 +42,7 @@ export class Gateway {
   readonly traffic: Traffic = { framesIn: 0, bytesIn: 0, writes: 0, bytesOut: 0 }
   readonly #options: GatewayOptions
   readonly #context: ConnectionContext
-  readonly #webSockets: WebSocketServer
+  readonly #webSockets: WebSocketServerOf<typeof ClientSocket>
   readonly #connections = new Set<Connection>()
   #draining = false
   #cancelTick: () => void
@@ -49,10 +50,17 @@ export class Gateway {
   constructor(options: GatewayOptions) {
     const { clock, limits } = options
     this.#options = options
-    this.#context = { ...options, flusher: new Flusher(() => clock.now()), traffic: this.traffic, now: clock.now() }
+    this.#context = {
+      ...options,
+      flusher: new Flusher(() => clock.now()),
+      traffic: this.traffic,
+      onGone: (connection) => this.#connections.delete(connection),
+      now: clock.now(),
+    }
     const newerThanItsTypes = { closeTimeout: CLOSE_TIMEOUT_MS }
     this.#webSockets = new WebSocketServer({
       ...newerThanItsTypes,
+      WebSocket: ClientSocket,
       noServer: true,
       clientTracking: false,
       // Updates are compact already, and one compressor per socket costs more memory than everything else about it.
@@ -120,10 +128,9 @@ export class Gateway {
     for (const connection of this.#connections) connection.terminate()
   }
 
-  #accept(ws: WebSocket, socket: Duplex, about: { name: string; remote: string }): void {
+  #accept(ws: ClientSocket, socket: Duplex, about: { name: string; remote: string }): void {
     const connection = new Connection(this.#context, ws, socket, about)
     this.#connections.add(connection)
-    ws.on('close', () => this.#connections.delete(connection))
   }
 
   #refuse(socket: Duplex, status: number, reason: string, remote: string): void {

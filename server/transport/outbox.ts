@@ -11,11 +11,16 @@ export interface Traffic {
   bytesOut: number
 }
 
-export interface OutboxOptions {
+/** What all outboxes of one server share. */
+export interface OutboxContext {
   readonly limits: Limits
   readonly traffic: Traffic
-  /** Called when everything is sent, if there ever was more than the high-water mark, or the kernel refused some. */
-  readonly onDrained: () => void
+  readonly flusher: Flusher
+}
+
+export interface OutboxListener {
+  /** Called when nothing is left, if there ever was more than the high-water mark, or the kernel refused some. */
+  everythingSent(): void
 }
 
 type State =
@@ -32,8 +37,8 @@ const nothing: Uint8Array[] = []
  */
 export class Outbox {
   readonly #socket: Duplex
-  readonly #flusher: Flusher
-  readonly #options: OutboxOptions
+  readonly #context: OutboxContext
+  readonly #listener: OutboxListener
   #frames = nothing
   #bytes = 0
   /** Bytes queued while congested, since the last time the socket was drained. */
@@ -45,14 +50,14 @@ export class Outbox {
   #overfull = false
   #state: State = ready
 
-  constructor(socket: Duplex, flusher: Flusher, options: OutboxOptions) {
+  constructor(socket: Duplex, context: OutboxContext, listener: OutboxListener) {
     this.#socket = socket
-    this.#flusher = flusher
-    this.#options = options
+    this.#context = context
+    this.#listener = listener
   }
 
   get congested(): boolean {
-    return this.#bytes + this.#socket.writableLength > this.#options.limits.highWaterBytes
+    return this.#bytes + this.#socket.writableLength > this.#context.limits.highWaterBytes
   }
 
   /** `Clock.now()` at which a blocked socket last took something; null when it is not blocked. */
@@ -65,11 +70,11 @@ export class Outbox {
     if (this.congested) this.#unread += frame.length
     if (this.#frames.length === 0) {
       this.#frames = [frame]
-      if (this.#state.name === 'ready') this.#flusher.add(this)
+      if (this.#state.name === 'ready') this.#context.flusher.add(this)
     } else this.#frames.push(frame)
     this.#bytes += frame.length
     this.#overfull ||= this.congested
-    return this.#unread <= this.#options.limits.maxUnreadBytes
+    return this.#unread <= this.#context.limits.maxUnreadBytes
   }
 
   /** Writes what is queued, as far as the kernel takes it. */
@@ -95,15 +100,15 @@ export class Outbox {
   #relieved(): void {
     this.#unread = 0
     this.#overfull = false
-    this.#options.onDrained()
+    this.#listener.everythingSent()
   }
 
   #write(now: number): void {
     while (this.#frames.length > 0 && this.#state.name === 'ready') {
       const chunk = this.#take()
       this.#bytes -= chunk.length
-      this.#options.traffic.writes += 1
-      this.#options.traffic.bytesOut += chunk.length
+      this.#context.traffic.writes += 1
+      this.#context.traffic.bytesOut += chunk.length
       if (!this.#socket.write(chunk)) this.#state = { name: 'blocked', since: now }
     }
   }

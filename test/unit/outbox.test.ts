@@ -28,9 +28,9 @@ function outboxWith(limits = {}) {
   const socket = new FakeSocket()
   const traffic = { framesIn: 0, bytesIn: 0, writes: 0, bytesOut: 0 }
   const told = { drained: 0 }
-  const onDrained = (): void => void (told.drained += 1)
-  const options = { limits: { ...defaultLimits, ...limits }, traffic, onDrained }
-  const outbox = new Outbox(socket, new Flusher(() => 0), options)
+  const everythingSent = (): void => void (told.drained += 1)
+  const context = { limits: { ...defaultLimits, ...limits }, traffic, flusher: new Flusher(() => 0) }
+  const outbox = new Outbox(socket, context, { everythingSent })
   return { socket, traffic, outbox, told }
 }
 
