@@ -65,7 +65,7 @@ export class Content {
   /** Known holes in what was stored: Yjs then holds what cannot be connected, and clients may still fill the gap. */
   readonly #damaged: boolean
   #whole: { readonly step2: Broadcast; readonly updates: Broadcast[] } | null = null
-  readonly #answers = new Map<string, Answer>()
+  #answers: Map<string, Answer> | null = null
   #version = 0
   #admitted = 0
   #rewinds = 0
@@ -163,7 +163,7 @@ export class Content {
     this.#tail.push(merged)
     this.#tailBytes += merged.length
     this.#deletes = null
-    this.#answers.clear()
+    this.#answers = null
     this.#whole?.updates.push(broadcast)
   }
 
@@ -198,11 +198,11 @@ export class Content {
   answer(stateVector: Uint8Array): Answer {
     if (stateVector.length === 1 && stateVector[0] === 0) return this.#wholeAnswer()
     const key = Buffer.from(stateVector.buffer, stateVector.byteOffset, stateVector.length).toString('latin1')
-    const cached = this.#answers.get(key)
+    const cached = this.#answers?.get(key)
     if (cached !== undefined) return cached
     decodeStateVector(stateVector, this.#frontier.size + this.#limits.maxForeignStateVectorEntries)
     const answer = this.#answerTo(stateVector)
-    if (this.#answers.size >= MAX_CACHED_ANSWERS) this.#answers.clear()
+    if (this.#answers === null || this.#answers.size >= MAX_CACHED_ANSWERS) this.#answers = new Map()
     this.#answers.set(key, answer)
     return answer
   }

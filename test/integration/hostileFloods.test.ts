@@ -130,7 +130,10 @@ describe.each(protocols)('floods by a %s client', (protocol) => {
     attacker.raw.pause()
     const before = memoryInUse()
     const question = attacker.wire.frame(attacker.address, message.step1(varUint(0)))
-    atOnce(attacker, Array.from({ length: 200 }, () => question))
+    atOnce(
+      attacker,
+      Array.from({ length: 200 }, () => question),
+    )
     await room.staysUp()
     await room.staysUp()
     expect(memoryInUse() - before).toBeLessThan(20 * MIB)
@@ -143,7 +146,10 @@ describe.each(protocols)('floods by a %s client', (protocol) => {
 
   test('C69: random state vectors are answered as far as the budget goes, then later; others are not kept waiting', async () => {
     const clock = new StoppedClock()
-    const room = await HostileRoom.open({ clock: new BusyClock(clock), limits: { syncBurstMs: 10, syncRefillMsPerSecond: 1 } })
+    const room = await HostileRoom.open({
+      clock: new BusyClock(clock),
+      limits: { syncBurstMs: 10, syncRefillMsPerSecond: 1 },
+    })
     await fill(room, MIB)
     const attacker = await room.join(protocol)
     attacker.forget()
@@ -168,7 +174,11 @@ describe.each(protocols)('floods by a %s client', (protocol) => {
     const { writer, reader } = room.here
     const flooder = await room.join(protocol)
     if (protocol === 'hocuspocus') await flooder.until(() => flooder.saved === 1, 'the handshake is acknowledged')
-    const before = { saved: flooder.saved, memory: memoryInUse(), bytes: await room.metric('scriptorium_received_bytes_total') }
+    const before = {
+      saved: flooder.saved,
+      memory: memoryInUse(),
+      bytes: await room.metric('scriptorium_received_bytes_total'),
+    }
     const release = engine.hold('append')
     const values = Array.from({ length: 400 }, (_value, index) => chunk(index, 50 * KIB))
     for (const value of values) flooder.doc.getArray('list').push([value])

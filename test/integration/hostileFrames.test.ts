@@ -44,6 +44,18 @@ describe.each(protocols)('frames of a %s client', (protocol) => {
     await room.knowsNothingOf(EVIL)
   })
 
+  test('C1: nothing follows the close frame, not even the echo of an edit made just before', async () => {
+    const room = await HostileRoom.open()
+    const attacker = await room.attacker(protocol)
+    const good = encodeFrame(Opcode.binary, wire.frame(ROOM, message.update(firstUpdate(4711, 'the last word'))))
+    attacker.write(concat(good, encodeFrame(3, nothing)))
+    const { reader } = room.here
+    await reader.until(() => reader.text.includes('the last word'), 'the edit is taken')
+    await attacker.until(() => attacker.closeFrame !== null, 'the server closes')
+    await room.staysUp()
+    expect(attacker.frames.at(-1)?.opcode).toBe(Opcode.close)
+  })
+
   test('C3: a frame above the limit is refused by its header, before any of it is there', async () => {
     const room = await HostileRoom.open()
     const attacker = await room.attacker(protocol)
@@ -80,7 +92,9 @@ describe.each(protocols)('frames of a %s client', (protocol) => {
     const room = await HostileRoom.open()
     const attacker = await room.attacker(protocol)
     const fragment = encodeFrame(Opcode.continuation, nothing, { fin: false })
-    attacker.write(concat(encodeFrame(Opcode.binary, nothing, { fin: false }), ...Array.from({ length: 2000 }, () => fragment)))
+    attacker.write(
+      concat(encodeFrame(Opcode.binary, nothing, { fin: false }), ...Array.from({ length: 2000 }, () => fragment)),
+    )
     expect((await attacker.closed()).code).toBe(1008)
     await room.staysUp()
   })
@@ -199,7 +213,16 @@ describe.each(protocols)('frames of a %s client', (protocol) => {
 
 test('C6: the first frame of a connection may be as broken as any other', async () => {
   const room = await HostileRoom.open()
-  for (const first of ['', '01 64', 'ff ff ff ff 0f 01', '00', '00 00', '80', '00 07', 'ffffffffffffffffffffffffffffffffffffffff']) {
+  for (const first of [
+    '',
+    '01 64',
+    'ff ff ff ff 0f 01',
+    '00',
+    '00 00',
+    '80',
+    '00 07',
+    'ffffffffffffffffffffffffffffffffffffffff',
+  ]) {
     const attacker = await room.open(`/${ROOM}`)
     attacker.send(hex(first))
     expect((await attacker.closed()).code).toBe(1007)
@@ -255,7 +278,9 @@ describe('C12: handshakes', () => {
 
   test('CONNECT is closed', async () => {
     const room = await HostileRoom.open()
-    expect(await rawRequest(room.port, 'CONNECT evil.example:80 HTTP/1.1\r\nHost: evil.example\r\n\r\n')).not.toContain(' 200 ')
+    expect(await rawRequest(room.port, 'CONNECT evil.example:80 HTTP/1.1\r\nHost: evil.example\r\n\r\n')).not.toContain(
+      ' 200 ',
+    )
     await room.staysUp()
   })
 

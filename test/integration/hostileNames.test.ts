@@ -135,7 +135,9 @@ describe('Hocuspocus addresses', () => {
     const before = room.host.server.documents.names()
     client.raw.send(concat(string(address), message.step1(varUint(0))))
     await client.until(() => client.addresses.has(address), 'it is answered')
-    const denied = client.raw.messages.filter((frame) => frame.subarray(0, string(address).length).equals(string(address)))
+    const denied = client.raw.messages.filter((frame) =>
+      frame.subarray(0, string(address).length).equals(string(address)),
+    )
     expect(denied.map((frame) => [...frame.subarray(string(address).length)].slice(0, 2))).toEqual([[2, 1]])
     expect(room.host.server.documents.names()).toEqual(before)
     client.type('still here')
@@ -190,7 +192,7 @@ describe('Hocuspocus addresses', () => {
 
 /** What a y-websocket client sends in one go when it has connected, plus an edit. */
 function firstWords(): Buffer[] {
-  return [message.step1(varUint(0)), message.awareness(hex('00')), message.update(firstUpdate(666, 'evil'))].map((body) =>
-    Buffer.concat([hex('82'), Uint8Array.of(0x80 | body.length), hex('00 00 00 00'), body]),
+  return [message.step1(varUint(0)), message.awareness(hex('00')), message.update(firstUpdate(666, 'evil'))].map(
+    (body) => Buffer.concat([hex('82'), Uint8Array.of(0x80 | body.length), hex('00 00 00 00'), body]),
   )
 }

@@ -103,7 +103,11 @@ describe.each(protocols)('presence of a %s client', (protocol) => {
     const attacker = await room.join(protocol)
     for (let batch = 0; batch < 20; batch += 1) {
       const first = CROWD + batch * 1000
-      const crowd = Array.from({ length: 1000 }, (_state, index) => ({ client: first + index, clock: 1, json: '{"u":1}' }))
+      const crowd = Array.from({ length: 1000 }, (_state, index) => ({
+        client: first + index,
+        clock: 1,
+        json: '{"u":1}',
+      }))
       attacker.say(message.awareness(states(crowd)))
     }
     await presenceWorks(room)

@@ -60,19 +60,22 @@ const broken: readonly (readonly [string, Uint8Array])[] = [
 describe.each(protocols)('updates of a %s client', (protocol) => {
   const wire = wires[protocol]
 
-  test.each(broken)('%s is refused whole: 1007, not applied, stored, relayed or acknowledged', async (_what, update) => {
-    const room = await HostileRoom.open()
-    const attacker = await room.join(protocol)
-    // Its handshake is acknowledged, and has to be before the attack: what counts is that nothing is after it.
-    if (protocol === 'hocuspocus') await attacker.until(() => attacker.saved === 1, 'the handshake is acknowledged')
-    const before = attacker.saved
-    attacker.say(message.update(update))
-    expect((await attacker.closed()).code).toBe(1007)
-    expect(attacker.saved).toBe(before)
-    await room.knowsNothingOf(EVIL, 5, 6, 7)
-    expect(room.rejections).toHaveLength(1)
-    expect(await room.metric('scriptorium_rejected_total{error="MALFORMED_UPDATE"}')).toBe(1)
-  })
+  test.each(broken)(
+    '%s is refused whole: 1007, not applied, stored, relayed or acknowledged',
+    async (_what, update) => {
+      const room = await HostileRoom.open()
+      const attacker = await room.join(protocol)
+      // Its handshake is acknowledged, and has to be before the attack: what counts is that nothing is after it.
+      if (protocol === 'hocuspocus') await attacker.until(() => attacker.saved === 1, 'the handshake is acknowledged')
+      const before = attacker.saved
+      attacker.say(message.update(update))
+      expect((await attacker.closed()).code).toBe(1007)
+      expect(attacker.saved).toBe(before)
+      await room.knowsNothingOf(EVIL, 5, 6, 7)
+      expect(room.rejections).toHaveLength(1)
+      expect(await room.metric('scriptorium_rejected_total{error="MALFORMED_UPDATE"}')).toBe(1)
+    },
+  )
 
   test('C18: the bomb inside a SyncStep2 is refused the same way', async () => {
     const room = await HostileRoom.open()
@@ -161,25 +164,28 @@ describe.each(protocols)('updates of a %s client', (protocol) => {
     await room.knowsNothingOf(EVIL)
   })
 
-  test.each(['the same client', 'another client'])('C24: the predecessor comes from %s, and all is saved, once', async (from) => {
-    const room = await HostileRoom.open()
-    const holder = await room.join(protocol)
-    if (protocol === 'hocuspocus') await holder.until(() => holder.saved === 1, 'the handshake is acknowledged')
-    const before = holder.saved
-    holder.answers = false
-    const [first, ...later] = chainOfUpdates(HONEST, 'abcdefghij')
-    for (const update of later.toReversed()) holder.say(message.update(update))
-    await holder.until(() => holder.count('step1') === 2, 'the server asks')
-    await room.knowsNothingOf(HONEST)
-    const source = from === 'the same client' ? holder : room.here.writer
-    source.say(message.update(first ?? new Uint8Array()))
-    const { reader } = room.here
-    await reader.until(() => reader.text.includes('abcdefghij'), 'everything arrives')
-    expect((await room.stored()).getText('text').toString()).toContain('abcdefghij')
-    await room.staysUp()
-    const ours = from === 'the same client' ? 10 : 9
-    if (protocol === 'hocuspocus') expect(holder.saved - before).toBe(ours)
-  })
+  test.each(['the same client', 'another client'])(
+    'C24: the predecessor comes from %s, and all is saved, once',
+    async (from) => {
+      const room = await HostileRoom.open()
+      const holder = await room.join(protocol)
+      if (protocol === 'hocuspocus') await holder.until(() => holder.saved === 1, 'the handshake is acknowledged')
+      const before = holder.saved
+      holder.answers = false
+      const [first, ...later] = chainOfUpdates(HONEST, 'abcdefghij')
+      for (const update of later.toReversed()) holder.say(message.update(update))
+      await holder.until(() => holder.count('step1') === 2, 'the server asks')
+      await room.knowsNothingOf(HONEST)
+      const source = from === 'the same client' ? holder : room.here.writer
+      source.say(message.update(first ?? new Uint8Array()))
+      const { reader } = room.here
+      await reader.until(() => reader.text.includes('abcdefghij'), 'everything arrives')
+      expect((await room.stored()).getText('text').toString()).toContain('abcdefghij')
+      await room.staysUp()
+      const ours = from === 'the same client' ? 10 : 9
+      if (protocol === 'hocuspocus') expect(holder.saved - before).toBe(ours)
+    },
+  )
 
   test('C24: an honest client answers the question, and every edit is acknowledged once', async () => {
     const room = await HostileRoom.open()

@@ -35,7 +35,10 @@ export class HostileRoom {
   readonly #cleanup: (() => void)[]
   #edits = 0
 
-  private constructor(parts: Pick<HostileRoom, 'host' | 'storage' | 'lines' | 'here' | 'elsewhere'>, cleanup: (() => void)[]) {
+  private constructor(
+    parts: Pick<HostileRoom, 'host' | 'storage' | 'lines' | 'here' | 'elsewhere'>,
+    cleanup: (() => void)[],
+  ) {
     this.host = parts.host
     this.storage = parts.storage
     this.lines = parts.lines
