@@ -15,7 +15,8 @@ import { HeldUpdates } from './heldUpdates.ts'
 import type { Dialect, Link } from './link.ts'
 import type { Participant, Submission } from './participant.ts'
 import type { Pipeline } from './pipeline.ts'
-import type { Presence, Speaker } from './presence.ts'
+import type { Presence } from './presence.ts'
+import type { Speaker } from './presenceEntry.ts'
 import { SyncBudget } from './syncBudget.ts'
 
 interface Queued {

@@ -87,6 +87,7 @@ describe('presence among real y-protocols clients', () => {
   it('A8, C40: at most maxPresencesPerSession ids per session', () => {
     const wire = new Wire(0)
     freshRoom().wires.add(wire)
+    room.presence.join(wire)
     const states = Array.from({ length: 1000 }, (_, client) => ({ client, clock: 1, json: Buffer.from('{}') }))
     room.say(wire, encodeAwareness(states))
     expect(room.told().size).toBe(defaultLimits.maxPresencesPerSession)
@@ -96,6 +97,7 @@ describe('presence among real y-protocols clients', () => {
     freshRoom()
     for (let id = 1; id <= 1500; id += 1) {
       const wire = new Wire(0)
+      room.presence.join(wire)
       room.say(wire, oneState(id, 7, { id }))
       room.presence.leave(wire, 0)
     }
@@ -103,6 +105,7 @@ describe('presence among real y-protocols clients', () => {
     // Remembered: an old clock in a bundle is ignored. Forgotten: it is news. The first 500 are the oldest.
     const isRemembered = (id: number): boolean => {
       const wire = new Wire(0)
+      room.presence.join(wire)
       room.say(
         wire,
         encodeAwareness([

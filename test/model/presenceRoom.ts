@@ -4,7 +4,7 @@ import { defaultLimits } from '../../shared/limits.ts'
 import type { PresenceState } from '../../shared/wire/awareness.ts'
 import { encodeAwareness, readAwareness } from '../../shared/wire/awareness.ts'
 import { Presence } from '../../server/document/presence.ts'
-import type { Speaker } from '../../server/document/presence.ts'
+import type { Speaker } from '../../server/document/presenceEntry.ts'
 
 /** Clients renew their state this often (y-protocols). Milliseconds. */
 const RENEW_AFTER_MS = 15_000
