@@ -24,6 +24,8 @@ const MAX_CACHED_ANSWERS = 16
 /** What the log holds has been judged when it came; a whole document may have more structs than one update may. */
 const OURS = { ...defaultLimits, maxStructsPerUpdate: Infinity }
 
+const EMPTY_ANSWER = syncStep2(EMPTY_UPDATE)
+
 /** What a received update means to the document. */
 export type Admission =
   /** All of it is known already. */
@@ -245,6 +247,10 @@ export class Content {
     // And a tail that outgrew its limit (its snapshot failed) would be more than a joiner's socket may have unread.
     if ((this.#damaged && this.#doc !== null) || this.#tailBytes > MAX_TAIL_BYTES) {
       return { step2: new Broadcast(syncStep2(Y.encodeStateAsUpdate(this.#wake()))), updates: [] }
+    }
+    // Not worth keeping: most of what idles here is documents nobody has written in yet.
+    if (this.#tail.length === 0 && this.#snapshot.state === EMPTY_UPDATE) {
+      return { step2: new Broadcast(EMPTY_ANSWER), updates: [] }
     }
     this.#whole ??= {
       step2: new Broadcast(syncStep2(this.#snapshot.state)),

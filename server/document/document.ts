@@ -7,7 +7,7 @@ import type { Observer } from '../observer.ts'
 import { Pipeline } from './pipeline.ts'
 import { Presence } from './presence.ts'
 import { Session } from './session.ts'
-import type { SessionOptions } from './session.ts'
+import type { Room, SessionOptions } from './session.ts'
 
 /** Milliseconds before a failed load is tried again; doubled each time. */
 const FIRST_RETRY_MS = 100
@@ -33,7 +33,7 @@ export interface DocumentOptions {
 }
 
 /** One document while somebody uses it: its loading, its sessions, its presence, its end. Rules L1 to L5 of SPEC.md. */
-export class Document {
+export class Document implements Room {
   readonly name: string
   readonly #options: DocumentOptions
   readonly #onGone: (document: Document) => void
@@ -56,7 +56,7 @@ export class Document {
 
   join(options: Pick<SessionOptions, 'link' | 'dialect' | 'budget'>): Session {
     const { limits, clock, observer } = this.#options
-    const session = new Session({ ...options, limits, clock, observer }, this.#presence, (left) => this.#leave(left))
+    const session = new Session({ ...options, limits, clock, observer }, this.#presence, this)
     this.#sessions.add(session)
     this.#presence.join(session)
     if (this.#state.name === 'leaving') {
@@ -124,7 +124,8 @@ export class Document {
     this.#state.cancelRetry = this.#options.clock.after(retryIn, () => this.#load(Math.min(retryIn * 2, LAST_RETRY_MS)))
   }
 
-  #leave(session: Session): void {
+  /** Called by the session itself. */
+  leave(session: Session): void {
     this.#sessions.delete(session)
     this.#presence.leave(session, this.#options.clock.now())
     if (this.#state.name !== 'open') return

@@ -28,7 +28,7 @@ export class HeldUpdates {
   /** @throws LimitExceededError when the session has too many of them */
   add(submission: Submission, shape: UpdateShape): void {
     // A copy: the update is a view on a network buffer, and may wait for long.
-    const update = submission.update?.slice() ?? null
+    const update = submission.update === null ? null : new Uint8Array(submission.update)
     this.#bytes += update?.length ?? 0
     if (this.#held.length >= this.#limits.maxHeldUpdatesPerSession) {
       throw new LimitExceededError('maxHeldUpdatesPerSession', 'too many updates with missing predecessors')

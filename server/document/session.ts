@@ -45,6 +45,11 @@ function sizeOf(message: ClientMessage): number {
   return 'payload' in message ? message.payload.length : 0
 }
 
+/** Where a session is, until it leaves. */
+export interface Room {
+  leave(session: Session): void
+}
+
 export interface SessionOptions {
   readonly link: Link
   readonly dialect: Dialect
@@ -59,7 +64,7 @@ export interface SessionOptions {
 export class Session implements Participant, Speaker {
   readonly #options: SessionOptions
   readonly #presence: Presence
-  readonly #leave: (session: Session) => void
+  readonly #room: Room
   #state: State = { name: 'joining', queue: { messages: [], bytes: 0 } }
   #held: HeldUpdates | null = null
   readonly #budget: SyncBudget
@@ -80,11 +85,11 @@ export class Session implements Participant, Speaker {
   /** `content.admitted` when the held updates were last tried. */
   #retriedAt = -1
 
-  constructor(options: SessionOptions, presence: Presence, leave: (session: Session) => void) {
+  constructor(options: SessionOptions, presence: Presence, room: Room) {
     this.#options = options
     this.#budget = options.budget ?? new SyncBudget(options.limits)
     this.#presence = presence
-    this.#leave = leave
+    this.#room = room
   }
 
   /** The document is loaded. */
@@ -145,7 +150,7 @@ export class Session implements Participant, Speaker {
     this.#held?.clear()
     this.#probes = []
     this.#request = null
-    this.#leave(this)
+    this.#room.leave(this)
   }
 
   /** The socket has sent all it had: time to catch up. */
@@ -268,7 +273,7 @@ export class Session implements Participant, Speaker {
 
   #requestState(pipeline: Pipeline, stateVector: Uint8Array): void {
     this.#checkVectorSize(stateVector)
-    this.#request = { stateVector: stateVector.slice(), after: this.#submitted }
+    this.#request = { stateVector: new Uint8Array(stateVector), after: this.#submitted }
     pipeline.await(this)
   }
 
@@ -278,7 +283,7 @@ export class Session implements Participant, Speaker {
   }
 
   #requestProof(pipeline: Pipeline, payload: Uint8Array): void {
-    this.#probes.push({ payload: payload.slice(), after: this.#submitted })
+    this.#probes.push({ payload: new Uint8Array(payload), after: this.#submitted })
     if (this.#probes.length > MAX_PROBES) this.#probes.shift()
     pipeline.await(this)
   }
