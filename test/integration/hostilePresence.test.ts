@@ -96,6 +96,7 @@ describe.each(protocols)('presence of a %s client', (protocol) => {
     for (const witness of [room.here.reader, late]) {
       expect(everHeard(witness, ({ client }) => client >= CROWD && client < CROWD + 200_000)).toBe(false)
     }
+    expect(attacker.raw.closeFrame).toBeNull()
   })
 
   test('C40: of a crowd of invented users, four are shown, however many messages they come in', async () => {
