@@ -5,10 +5,12 @@ import { containsDeletes, mergeDeletes, readDeleteSet } from '../../shared/updat
 import type { DeleteSet } from '../../shared/update/deleteSet.ts'
 import { advance, bringsNothing, decodeStateVector, encodeStateVector } from '../../shared/update/stateVector.ts'
 import type { UpdateShape } from '../../shared/update/updateShape.ts'
+import { mergePlain } from '../../shared/update/plainUpdate.ts'
 import { walkUpdate } from '../../shared/update/walkUpdate.ts'
 import { EMPTY_STATE_VECTOR, EMPTY_UPDATE, syncStep2, syncUpdate } from '../../shared/wire/messages.ts'
 import type { Loaded, Snapshot } from '../engine/engine.ts'
 import { Broadcast } from './broadcast.ts'
+import type { Submission } from './participant.ts'
 
 /** Log entries after which a snapshot is worth its price: every joiner receives them one by one. */
 const MAX_TAIL_ENTRIES = 300
@@ -24,13 +26,19 @@ const MAX_CACHED_ANSWERS = 16
 /** What the log holds has been judged when it came; a whole document may have more structs than one update may. */
 const OURS = { ...defaultLimits, maxStructsPerUpdate: Infinity }
 
+/** Submissions put together without Yjs; of more than that, Yjs makes fewer bytes. */
+const MAX_PLAIN = 256
+/** Bytes of a document that is taken apart for a last snapshot although nobody needed its `Y.Doc`. */
+const MAX_CHEAP_BYTES = 256 * 1024
 const EMPTY_ANSWER = syncStep2(EMPTY_UPDATE)
 
 /** What a received update means to the document. */
 export type Admission =
   /** All of it is known already. */
   | 'nothing'
-  /** It fits; the frontier now counts it. */
+  /** It fits, and overlaps with nothing: one client goes on exactly where it stopped, and deletes nothing. */
+  | 'appends'
+  /** It fits; the frontier counts it now, as after 'appends'. */
   | 'fits'
   /** It builds on something unknown. */
   | 'missing'
@@ -62,10 +70,12 @@ export class Content {
   #doc: Y.Doc | null = null
   /** What Yjs made of the current transaction; more than one when it tidied up formatting in a second one. */
   #emitted: Uint8Array[] = []
+  /** Plain updates of which the `Y.Doc` does not know yet. */
+  #behind: Uint8Array[] = []
   /** Deletes of a document that has no `Y.Doc`, read when first asked for. */
   #deletes: DeleteSet | null = null
   /** Known holes in what was stored: Yjs then holds what cannot be connected, and clients may still fill the gap. */
-  readonly #damaged: boolean
+  #damaged: boolean
   #whole: { readonly step2: Broadcast; readonly updates: Broadcast[] } | null = null
   #answers: Map<string, Answer> | null = null
   #version = 0
@@ -113,21 +123,35 @@ export class Content {
     )
   }
 
-  /** Whether a snapshot can be made at no cost worth mentioning: somebody has edited, and the `Y.Doc` is there. */
-  get isLive(): boolean {
-    return this.#doc !== null
+  /** Whether a snapshot can be made at no cost worth mentioning. */
+  get isCheap(): boolean {
+    return this.#doc !== null || this.#snapshot.state.length + this.#tailBytes <= MAX_CHEAP_BYTES
   }
 
   admit(shape: UpdateShape): Admission {
     if (this.#isStored && bringsNothing(this.#frontier, shape) && this.#knowsDeletes(shape)) return 'nothing'
+    const { runs, deletes } = shape
+    const appends = runs.length === 3 && deletes.length === 0 && runs[1] === (this.#frontier.get(runs[0] ?? -1) ?? 0)
     if (advance(this.#frontier, shape) === 'missing') return 'missing'
     this.#admitted += 1
     this.#isStored = false
-    return 'fits'
+    return appends ? 'appends' : 'fits'
   }
 
-  /** Applies a batch in one transaction. After `ok: false` call `discard`. */
-  apply(updates: readonly Uint8Array[]): Applied {
+  /**
+   * Makes one update of a batch. Usually that is one Yjs transaction. Plain typing needs none: its bytes are put together,
+   * and the `Y.Doc` is brought up to date when somebody needs it. After `ok: false` call `discard`.
+   */
+  apply(batch: readonly Submission[]): Applied {
+    const updates = batch.map((submission) => submission.update ?? EMPTY_UPDATE)
+    const isPlain = !this.#damaged && batch.length <= MAX_PLAIN && batch.every((submission) => submission.appends)
+    const merged = isPlain ? mergePlain(updates) : null
+    if (merged === null) return this.#integrate(updates)
+    if (this.#doc !== null) this.#behind.push(merged)
+    return { ok: true, merged }
+  }
+
+  #integrate(updates: readonly Uint8Array[]): Applied {
     const doc = this.#wake()
     this.#emitted = []
     let culprit: number | null = null
@@ -152,16 +176,16 @@ export class Content {
 
   /** Forgets everything that is not committed. */
   discard(): void {
-    this.#doc?.destroy()
-    this.#doc = null
+    this.destroy()
     this.#frontier = this.#committedVector().vector
     this.#isStored = true
     this.#rewinds += 1
   }
 
-  /** The merged update is durable: it belongs to what clients may see. */
-  committed(merged: Uint8Array, broadcast: Broadcast): void {
+  /** The merged update is durable: it belongs to what clients may see. `isAll`: nothing else has been admitted since. */
+  committed(merged: Uint8Array, broadcast: Broadcast, isAll: boolean): void {
     this.#version += 1
+    this.#isStored = isAll && this.#doc === null
     this.#tail.push(merged)
     this.#tailBytes += merged.length
     this.#deletes = null
@@ -189,7 +213,7 @@ export class Content {
 
   /** State vector of everything committed: what a client that has received all frames knows. Not while committing. */
   committedVector(): Uint8Array {
-    return this.#doc === null ? encodeStateVector(this.#committedVector().vector) : Y.encodeStateVector(this.#doc)
+    return this.#doc === null ? encodeStateVector(this.#committedVector().vector) : Y.encodeStateVector(this.#wake())
   }
 
   /**
@@ -233,6 +257,7 @@ export class Content {
   destroy(): void {
     this.#doc?.destroy()
     this.#doc = null
+    this.#behind = []
   }
 
   #answerTo(stateVector: Uint8Array): Answer {
@@ -270,17 +295,33 @@ export class Content {
     return containsDeletes(this.#deletes, shape)
   }
 
+  /** The `Y.Doc`, made if need be, with everything that has been accepted. */
   #wake(): Y.Doc {
-    if (this.#doc !== null) return this.#doc
-    const doc = new Y.Doc()
-    doc.transact(() => {
-      for (const update of [this.#snapshot.state, ...this.#tail]) Y.applyUpdate(doc, update)
-    })
+    if (this.#doc !== null) return this.#catchUp(this.#doc)
+    const { doc, complete } = build([this.#snapshot.state, ...this.#tail])
+    if (!complete) this.#damaged = true
     doc.on('update', (update: Uint8Array) => {
       this.#emitted.push(update)
     })
     this.#doc = doc
     this.#deletes = null
+    return doc
+  }
+
+  #catchUp(doc: Y.Doc): Y.Doc {
+    const behind = this.#behind
+    if (behind.length === 0) return doc
+    this.#behind = []
+    try {
+      doc.transact(() => {
+        for (const update of behind) Y.applyUpdate(doc, update)
+      })
+    } catch {
+      // All of it is in the log by now, from which the next one is built, without what cannot be applied.
+      this.destroy()
+      return this.#wake()
+    }
+    this.#emitted = []
     return doc
   }
 
@@ -291,5 +332,43 @@ export class Content {
       if (advance(vector, walkUpdate(update, OURS)) === 'missing') complete = false
     }
     return { vector, complete }
+  }
+}
+
+/**
+ * A `Y.Doc` of what the log holds. An entry on which Yjs throws was harmless when it came and is not any more; it is left
+ * out, as unreadable ones are, so that the rest can be served.
+ */
+function build(updates: readonly Uint8Array[]): { doc: Y.Doc; complete: boolean } {
+  const doc = new Y.Doc()
+  try {
+    doc.transact(() => {
+      for (const update of updates) Y.applyUpdate(doc, update)
+    })
+    return { doc, complete: true }
+  } catch {
+    doc.destroy()
+    return { doc: buildWhatWorks(updates), complete: false }
+  }
+}
+
+/** Slow: after every entry that cannot be applied it starts again, since Yjs leaves a document in pieces. */
+function buildWhatWorks(updates: readonly Uint8Array[]): Y.Doc {
+  const usable = [...updates]
+  for (;;) {
+    const doc = new Y.Doc()
+    const culprit = usable.findIndex((update) => !canApply(doc, update))
+    if (culprit === -1) return doc
+    doc.destroy()
+    usable.splice(culprit, 1)
+  }
+}
+
+function canApply(doc: Y.Doc, update: Uint8Array): boolean {
+  try {
+    Y.applyUpdate(doc, update)
+    return true
+  } catch {
+    return false
   }
 }

@@ -8,6 +8,11 @@ export interface Submission {
   readonly from: Participant
   /** Null: nothing new in it, but its acknowledgement has to wait for what is being committed. */
   readonly update: Uint8Array | null
+  /**
+   * Whether it continues exactly where the document's structs end, without deleting anything. Then nothing but its own
+   * bytes is needed to log and relay it, if they are plain.
+   */
+  readonly appends: boolean
   /** Whether the session's client counts on an acknowledgement of its own for this one. */
   readonly acknowledge: boolean
   /** `Clock.now()` at arrival. */

@@ -97,7 +97,8 @@ export class Pipeline {
   /** Queues an update whose shape is known to be sound; 'missing' means it was not queued. */
   submit(submission: Submission, shape: UpdateShape): Admission {
     const admission = this.content.admit(shape)
-    if (admission !== 'missing') this.#queue(admission === 'nothing' ? { ...submission, update: null } : submission)
+    if (admission === 'nothing') this.#queue({ ...submission, update: null })
+    else if (admission !== 'missing') this.#queue({ ...submission, appends: admission === 'appends' })
     return admission
   }
 
@@ -130,7 +131,7 @@ export class Pipeline {
 
   /** A last snapshot, if anything was written since the previous one and the `Y.Doc` to encode is there anyway. */
   async compact(): Promise<void> {
-    if (this.#head !== null && this.#logged > 0 && this.content.isLive && this.isSettled)
+    if (this.#head !== null && this.#logged > 0 && this.content.isCheap && this.isSettled)
       await this.#snapshot(this.#head)
   }
 
@@ -173,7 +174,7 @@ export class Pipeline {
     const written = batch.filter((submission) => submission.update !== null)
     if (written.length === 0) return this.#finish(batch)
     const start = this.#options.clock.now()
-    const applied = this.content.apply(written.map((submission) => submission.update ?? new Uint8Array()))
+    const applied = this.content.apply(written)
     if (batch.length < SMALL_BATCH)
       this.#transactionMs += (this.#options.clock.now() - start - this.#transactionMs) * SMOOTHING
     if (!applied.ok)
@@ -220,7 +221,7 @@ export class Pipeline {
     const broadcast = new Broadcast(syncUpdate(merged))
     this.#head = cursor
     this.#logged += 1
-    this.content.committed(merged, broadcast)
+    this.content.committed(merged, broadcast, this.#pending.length === 0)
     let known: Uint8Array | null = null
     const vector = (): Uint8Array => (known ??= this.content.committedVector())
     for (const participant of participants) participant.deliver(broadcast, vector)
@@ -310,7 +311,8 @@ export class Pipeline {
   #readmit(submission: Submission): void {
     if (submission.update === null) return this.#queue(submission)
     const shape = walkUpdate(submission.update, this.#options.limits)
-    if (this.content.admit(shape) !== 'missing') return this.#queue(submission)
+    const admission = this.content.admit(shape)
+    if (admission !== 'missing') return this.#queue({ ...submission, appends: admission === 'appends' })
     submission.from.taken(submission)
     submission.from.hold(submission, shape)
   }

@@ -291,7 +291,7 @@ export class Session implements Participant, Speaker {
   #submit(pipeline: Pipeline, update: Uint8Array, answersUs: boolean): void {
     const acknowledge = !(answersUs && this.#uninvited > 0)
     if (!acknowledge) this.#uninvited -= 1
-    const submission = { from: this, update, acknowledge, arrivedAt: this.#options.clock.now() }
+    const submission = { from: this, update, appends: false, acknowledge, arrivedAt: this.#options.clock.now() }
     const shape = walkUpdate(update, this.#options.limits)
     this.#submitted += 1
     if (this.#offer(pipeline, submission, shape)) {
@@ -315,7 +315,7 @@ export class Session implements Participant, Speaker {
     this.#budget.spend(this.#options.clock.now() - start)
     if (part === null) return
     this.#submitted += 1
-    const submission = { from: this, update: part, acknowledge: false, arrivedAt: start }
+    const submission = { from: this, update: part, appends: false, acknowledge: false, arrivedAt: start }
     this.#offer(pipeline, submission, walkUpdate(part, this.#options.limits))
   }
 
@@ -324,7 +324,7 @@ export class Session implements Participant, Speaker {
     const admission = pipeline.submit(submission, shape)
     if (admission === 'missing') return false
     this.#pendingUpdates += 1
-    if (admission === 'fits') this.#pendingBytes += submission.update?.length ?? 0
+    if (admission !== 'nothing') this.#pendingBytes += submission.update?.length ?? 0
     this.#applyBackpressure()
     return true
   }

@@ -10,7 +10,7 @@ import { PingBudget } from '../../server/transport/pingBudget.ts'
 const shape = { runs: [], needs: null, deletes: [], deleteSetOffset: 0 }
 
 function submission(update: Uint8Array): Submission {
-  return { from: {} as Participant, update, acknowledge: true, arrivedAt: 0 }
+  return { from: {} as Participant, update, appends: false, acknowledge: true, arrivedAt: 0 }
 }
 
 describe('sync budget', () => {
