@@ -7,7 +7,7 @@ import type { Clock } from '../../clock.ts'
  * Gathering helps only when others are about to arrive. So it needs a busy server, many documents (one writer that
  * awaits each append would only be slowed down), and a batch that is still small.
  */
-const GATHER_MS = 3
+const GATHER_MS = 6
 const BUSY_WRITES_PER_SECOND = 300
 const BUSY_DOCUMENTS = 16
 const FULL_BATCH = 64
