@@ -7,7 +7,8 @@ import type { Observer } from '../observer.ts'
 import { Pipeline } from './pipeline.ts'
 import { Presence } from './presence.ts'
 import { Session } from './session.ts'
-import type { Room, SessionOptions } from './session.ts'
+import type { Room } from './session.ts'
+import type { SessionOptions } from './sessionOptions.ts'
 
 /** Milliseconds before a failed load is tried again; doubled each time. */
 const FIRST_RETRY_MS = 100

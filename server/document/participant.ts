@@ -21,6 +21,8 @@ export interface Submission {
 
 /** A session, as the pipeline sees it. */
 export interface Participant {
+  /** It has left; what it submitted is committed all the same. */
+  readonly isGone: boolean
   /** One of its submissions has left the queue and is being committed: there is room for more. */
   taken(submission: Submission): void
   /** One of its submissions is durable. */

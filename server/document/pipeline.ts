@@ -30,6 +30,8 @@ const SMALL_BATCH = 256
 /** Milliseconds before a failed append is tried again; doubled each time. */
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 2_000
+/** Milliseconds one round of answering may take, then others have their turn: 500 may come back at once (C115). */
+const MAX_SERVE_MS = 15
 /** Milliseconds after which a participant whose budget is spent is served again. */
 const SERVE_AGAIN_MS = 100
 
@@ -274,14 +276,17 @@ export class Pipeline {
   }
 
   #serveWaiting(): void {
+    const { clock } = this.#options
+    const end = clock.now() + MAX_SERVE_MS
     let later = false
     for (const participant of this.#waiting) {
+      if (clock.now() > end) return this.schedule()
       const outcome = participant.serve()
       if (outcome === 'done') this.#waiting.delete(participant)
       later ||= outcome === 'later'
     }
     if (!later || this.#retry !== null) return
-    this.#retry = this.#options.clock.after(SERVE_AGAIN_MS, () => {
+    this.#retry = clock.after(SERVE_AGAIN_MS, () => {
       this.#retry = null
       this.schedule()
     })

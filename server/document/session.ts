@@ -1,23 +1,21 @@
 import type { CloseCode } from '../../shared/closeCodes.ts'
 import type { ScriptoriumError } from '../../shared/errors.ts'
 import { LimitExceededError, MalformedFrameError, toScriptoriumError } from '../../shared/errors.ts'
-import type { Limits } from '../../shared/limits.ts'
 import { decodeStateVector } from '../../shared/update/stateVector.ts'
 import type { UpdateShape } from '../../shared/update/updateShape.ts'
 import { walkUpdate } from '../../shared/update/walkUpdate.ts'
 import { readAwareness } from '../../shared/wire/awareness.ts'
 import type { ClientMessage } from '../../shared/wire/messages.ts'
 import { awareness, KEEP_ALIVE, probeAnswer, SAVED, syncStep1, syncUpdate } from '../../shared/wire/messages.ts'
-import type { Clock } from '../clock.ts'
-import type { Observer } from '../observer.ts'
 import type { Broadcast } from './broadcast.ts'
-import { HeldUpdates } from './heldUpdates.ts'
-import type { Dialect, Link } from './link.ts'
-import type { Participant, Submission } from './participant.ts'
+import type { Submission } from './participant.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Presence } from './presence.ts'
 import type { Speaker } from './presenceEntry.ts'
+import type { SessionOptions } from './sessionOptions.ts'
 import { SyncBudget } from './syncBudget.ts'
+import type { Uploader } from './uploads.ts'
+import { Uploads } from './uploads.ts'
 
 interface Queued {
   readonly messages: ClientMessage[]
@@ -50,40 +48,21 @@ export interface Room {
   leave(session: Session): void
 }
 
-export interface SessionOptions {
-  readonly link: Link
-  readonly dialect: Dialect
-  readonly limits: Limits
-  readonly clock: Clock
-  readonly observer: Observer
-  /** Shared by all sessions of a socket; default: one of its own. */
-  readonly budget?: SyncBudget
-}
-
 /** One client on one document: what it said, what it is owed, and how far it can keep up. Rules S1 to S8 of SPEC.md. */
-export class Session implements Participant, Speaker {
+export class Session implements Uploader, Speaker {
   readonly #options: SessionOptions
   readonly #presence: Presence
   readonly #room: Room
   #state: State = { name: 'joining', queue: { messages: [], bytes: 0 } }
-  #held: HeldUpdates | null = null
   readonly #budget: SyncBudget
-  #submitted = 0
-  #settled = 0
-  #unacknowledged = 0
-  #pendingUpdates = 0
-  #pendingBytes = 0
+  #uploads: Uploads | null = null
   /** The newest SyncStep1 not yet answered; `after` = how many of the session's updates must be settled first. */
   #request: { readonly stateVector: Uint8Array; readonly after: number } | null = null
   #probes: { readonly payload: Uint8Array; readonly after: number }[] = []
-  /** SyncStep1 we sent without having been asked: the SyncStep2 that follows is acknowledged to nobody's counter. */
-  #uninvited = 0
   /** `content.rewinds` when the client was last told what we have. */
   #askedAt = -1
   #presenceStale = true
   #strikes = 0
-  /** `content.admitted` when the held updates were last tried. */
-  #retriedAt = -1
 
   constructor(options: SessionOptions, presence: Presence, room: Room) {
     this.#options = options
@@ -147,7 +126,7 @@ export class Session implements Participant, Speaker {
     if (this.#state.name === 'closed') return
     this.#state = { name: 'closed' }
     this.#options.link.resume(this)
-    this.#held?.clear()
+    this.#uploads?.end()
     this.#probes = []
     this.#request = null
     this.#room.leave(this)
@@ -157,6 +136,11 @@ export class Session implements Participant, Speaker {
   drained(): void {
     const state = this.#state
     if (state.name !== 'joining' && state.name !== 'closed') state.pipeline.await(this)
+  }
+
+  /** It has left the document. */
+  get isGone(): boolean {
+    return this.#state.name === 'closed'
   }
 
   /** A frame that only says "still here": to a client that waits for an answer storage delays, or heard nothing long. */
@@ -182,57 +166,48 @@ export class Session implements Participant, Speaker {
   }
 
   taken(submission: Submission): void {
-    this.#pendingUpdates -= 1
-    this.#pendingBytes -= submission.update?.length ?? 0
-    const { maxPendingUpdatesPerSession, maxPendingBytesPerSession } = this.#options.limits
-    const roomy =
-      this.#pendingUpdates <= maxPendingUpdatesPerSession / 2 && this.#pendingBytes <= maxPendingBytesPerSession / 2
-    if (roomy) this.#options.link.resume(this)
+    this.#uploads?.taken(submission)
   }
 
   settled(submission: Submission): void {
-    this.#settled += 1
-    if (submission.acknowledge) this.#unacknowledged += 1
+    this.#uploads?.settled(submission)
   }
 
   hold(submission: Submission, shape: UpdateShape): void {
-    this.#keep(submission, shape)
-    this.#ask(this.#state)
+    const state = this.#state
+    if (state.name !== 'closed' && state.name !== 'joining') this.#uploads?.hold(state.pipeline, submission, shape)
   }
 
-  #keep(submission: Submission, shape: UpdateShape): void {
-    if (this.#state.name === 'closed') return
-    try {
-      this.#held ??= new HeldUpdates(this.#options.limits)
-      this.#held.add(submission, shape)
-      // What is missing may come from somebody else, and this client may have nothing more to say.
-      if (this.#state.name !== 'joining') this.#state.pipeline.await(this)
-    } catch (error) {
-      this.fail(error as LimitExceededError)
-    }
+  ask(pipeline: Pipeline): void {
+    if (!this.isGone) this.#sendStep1(pipeline)
   }
 
   serve(): 'done' | 'held' | 'later' {
     const state = this.#state
     if (state.name === 'closed' || state.name === 'joining') return 'done'
-    this.#retryHeld(state.pipeline)
+    this.#uploads?.retry(state.pipeline)
     this.#acknowledge()
     this.#proveSaved()
     // A congested socket comes back through `drained`, unsettled updates through being settled.
-    if (!this.#options.link.congested) {
-      if (this.#request !== null && this.#mayAnswer(this.#request.after)) {
-        if (!this.#answer(state.pipeline, this.#request.stateVector)) return 'later'
-      } else if (state.name === 'lagging') this.#catchUp(state)
-      else if (state.name === 'live' && this.#presenceStale) this.#sendPresence()
+    if (!this.#options.link.congested && !this.#serveReader(state)) return 'later'
+    return this.#uploads?.isHolding === true ? 'held' : 'done'
+  }
+
+  /** False: not now, the budget is spent. */
+  #serveReader(state: Exclude<State, { name: 'closed' | 'joining' }>): boolean {
+    if (this.#request !== null && this.#mayAnswer(this.#request.after)) {
+      return this.#answer(state.pipeline, this.#request.stateVector)
     }
-    return this.#isHolding ? 'held' : 'done'
+    if (state.name === 'lagging') this.#catchUp(state)
+    else if (state.name === 'live' && this.#presenceStale) this.#sendPresence()
+    return true
   }
 
   deliver(update: Broadcast, vector: () => Uint8Array): void {
     if (this.#state.name !== 'live') return
     const { link, dialect } = this.#options
     link.send(update.frameFor(dialect, link))
-    if (link.congested && this.#isOpen) this.#lag(this.#state.pipeline, vector())
+    if (link.congested && !this.isGone) this.#lag(this.#state.pipeline, vector())
   }
 
   deliverPresence(presence: Broadcast): void {
@@ -245,22 +220,15 @@ export class Session implements Participant, Speaker {
     if (this.#presence.takeReturn(this)) this.#sendPresence()
   }
 
-  get #isOpen(): boolean {
-    return this.#state.name !== 'closed'
-  }
-
-  get #isHolding(): boolean {
-    return this.#held !== null && !this.#held.isEmpty
-  }
-
-  #isSettled(after: number): boolean {
-    return this.#settled >= after && !this.#isHolding
+  /** Whether the first `count` of its uploads are durable. */
+  #isSettled(count: number): boolean {
+    return this.#uploads === null || this.#uploads.isSettled(count)
   }
 
   /** Whoever knows nothing yet is not kept waiting by an update of its own that may never find what it builds on. */
-  #mayAnswer(after: number): boolean {
-    const isBlind = this.#state.name === 'syncing' && this.#isHolding && this.#pendingUpdates === 0
-    return isBlind || this.#isSettled(after)
+  #mayAnswer(count: number): boolean {
+    const isBlind = this.#state.name === 'syncing' && this.#uploads?.isHolding === true && this.#uploads.isTaken
+    return isBlind || this.#isSettled(count)
   }
 
   #enqueue(queue: Queued, message: ClientMessage): void {
@@ -273,7 +241,7 @@ export class Session implements Participant, Speaker {
 
   #requestState(pipeline: Pipeline, stateVector: Uint8Array): void {
     this.#checkVectorSize(stateVector)
-    this.#request = { stateVector: new Uint8Array(stateVector), after: this.#submitted }
+    this.#request = { stateVector: new Uint8Array(stateVector), after: this.#uploads?.count ?? 0 }
     pipeline.await(this)
   }
 
@@ -283,75 +251,18 @@ export class Session implements Participant, Speaker {
   }
 
   #requestProof(pipeline: Pipeline, payload: Uint8Array): void {
-    this.#probes.push({ payload: new Uint8Array(payload), after: this.#submitted })
+    this.#probes.push({ payload: new Uint8Array(payload), after: this.#uploads?.count ?? 0 })
     if (this.#probes.length > MAX_PROBES) this.#probes.shift()
     pipeline.await(this)
   }
 
   #submit(pipeline: Pipeline, update: Uint8Array, answersUs: boolean): void {
-    const acknowledge = !(answersUs && this.#uninvited > 0)
-    if (!acknowledge) this.#uninvited -= 1
-    const submission = { from: this, update, appends: false, acknowledge, arrivedAt: this.#options.clock.now() }
-    const shape = walkUpdate(update, this.#options.limits)
-    this.#submitted += 1
-    if (this.#offer(pipeline, submission, shape)) {
-      if (answersUs && this.#isHolding) pipeline.await(this)
-      return
-    }
-    // An answer with gaps is all the client has; asked again, it would say the same again.
-    if (answersUs && this.#askedAt === pipeline.content.rewinds) this.#keep(submission, shape)
-    else this.hold(submission, shape)
-    if (answersUs) this.#submitFittingPart(pipeline, update)
-  }
-
-  /**
-   * A client that has itself never received what its document builds on cannot help us to it. What does fit is saved;
-   * the whole stays held, unacknowledged.
-   */
-  #submitFittingPart(pipeline: Pipeline, update: Uint8Array): void {
-    const start = this.#options.clock.now()
-    if (this.#budget.wait(start) > 0) throw new LimitExceededError('syncBurstMs', 'too many incomplete documents')
-    const part = pipeline.content.fittingPart(update)
-    this.#budget.spend(this.#options.clock.now() - start)
-    if (part === null) return
-    this.#submitted += 1
-    const submission = { from: this, update: part, appends: false, acknowledge: false, arrivedAt: start }
-    this.#offer(pipeline, submission, walkUpdate(part, this.#options.limits))
-  }
-
-  /** False: it builds on something unknown. */
-  #offer(pipeline: Pipeline, submission: Submission, shape: UpdateShape): boolean {
-    const admission = pipeline.submit(submission, shape)
-    if (admission === 'missing') return false
-    this.#pendingUpdates += 1
-    if (admission !== 'nothing') this.#pendingBytes += submission.update?.length ?? 0
-    this.#applyBackpressure()
-    return true
-  }
-
-  #applyBackpressure(): void {
-    const { maxPendingUpdatesPerSession, maxPendingBytesPerSession } = this.#options.limits
-    const full = this.#pendingUpdates > maxPendingUpdatesPerSession || this.#pendingBytes > maxPendingBytesPerSession
-    if (full && this.#isOpen) this.#options.link.pause(this)
-  }
-
-  #retryHeld(pipeline: Pipeline): void {
-    const { admitted } = pipeline.content
-    if (!this.#isHolding || this.#retriedAt === admitted) return
-    this.#retriedAt = admitted
-    this.#held?.retry((submission, shape) => this.#offer(pipeline, submission, shape))
-  }
-
-  /** Asks the client for everything we lack, unless the answer to an earlier question is still to come. */
-  #ask(state: State): void {
-    if (this.#uninvited > 0 || state.name === 'joining' || state.name === 'closed') return
-    this.#uninvited += 1
-    this.#sendStep1(state.pipeline)
+    this.#uploads ??= new Uploads(this, this.#options, this.#budget)
+    this.#uploads.submit(pipeline, update, { answersUs, askedAt: this.#askedAt })
   }
 
   #acknowledge(): void {
-    const count = this.#unacknowledged
-    this.#unacknowledged = 0
+    const count = this.#uploads?.takeAcknowledgements() ?? 0
     if (count === 0 || !this.#options.dialect.acknowledges) return
     const { link, dialect } = this.#options
     const frame = link.encode(dialect.prefix, SAVED)

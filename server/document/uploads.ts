@@ -1,0 +1,169 @@
+import { LimitExceededError, toScriptoriumError } from '../../shared/errors.ts'
+import type { UpdateShape } from '../../shared/update/updateShape.ts'
+import { walkUpdate } from '../../shared/update/walkUpdate.ts'
+import { HeldUpdates } from './heldUpdates.ts'
+import type { Participant, Submission } from './participant.ts'
+import type { Pipeline } from './pipeline.ts'
+import type { SessionOptions } from './sessionOptions.ts'
+import type { SyncBudget } from './syncBudget.ts'
+
+/** The session whose uploads these are. */
+export interface Uploader extends Participant {
+  /** Sends SyncStep1: what do you have that we lack? */
+  ask(pipeline: Pipeline): void
+}
+
+/**
+ * What one session has sent into the document: what of it is queued, held, durable, and not yet acknowledged. Made when
+ * it sends its first update; most sessions of most documents never do.
+ */
+export class Uploads {
+  readonly #from: Uploader
+  readonly #options: SessionOptions
+  readonly #budget: SyncBudget
+  readonly #held: HeldUpdates
+  #submitted = 0
+  #settled = 0
+  #unacknowledged = 0
+  #pendingUpdates = 0
+  #pendingBytes = 0
+  /** SyncStep1 we sent without having been asked: the SyncStep2 that follows is acknowledged to nobody's counter. */
+  #uninvited = 0
+  /** `content.admitted` when the held updates were last tried. */
+  #retriedAt = -1
+
+  constructor(from: Uploader, options: SessionOptions, budget: SyncBudget) {
+    this.#from = from
+    this.#options = options
+    this.#budget = budget
+    this.#held = new HeldUpdates(options.limits)
+  }
+
+  /** How many there have been: what has to be durable before a question asked now is answered. */
+  get count(): number {
+    return this.#submitted
+  }
+
+  get isHolding(): boolean {
+    return !this.#held.isEmpty
+  }
+
+  /** True when all that is not held has been taken into a commit. */
+  get isTaken(): boolean {
+    return this.#pendingUpdates === 0
+  }
+
+  /** Whether the first `count` of them are durable. */
+  isSettled(count: number): boolean {
+    return this.#settled >= count && !this.isHolding
+  }
+
+  /**
+   * @param answersUs it is a SyncStep2: all the client has that we told it we lack
+   * @param askedAt `content.rewinds` when we last told it
+   * @throws MalformedUpdateError, LimitExceededError
+   */
+  submit(
+    pipeline: Pipeline,
+    update: Uint8Array,
+    { answersUs, askedAt }: { answersUs: boolean; askedAt: number },
+  ): void {
+    const acknowledge = !(answersUs && this.#uninvited > 0)
+    if (!acknowledge) this.#uninvited -= 1
+    const arrivedAt = this.#options.clock.now()
+    const submission = { from: this.#from, update, appends: false, acknowledge, arrivedAt }
+    const shape = walkUpdate(update, this.#options.limits)
+    this.#submitted += 1
+    if (this.#offer(pipeline, submission, shape)) {
+      if (answersUs && this.isHolding) pipeline.await(this.#from)
+      return
+    }
+    // An answer with gaps is all the client has; asked again, it would say the same again.
+    if (answersUs && askedAt === pipeline.content.rewinds) this.#keep(pipeline, submission, shape)
+    else this.hold(pipeline, submission, shape)
+    if (answersUs) this.#submitFittingPart(pipeline, update)
+  }
+
+  /** Keeps what builds on something unknown, and asks the client for that. */
+  hold(pipeline: Pipeline, submission: Submission, shape: UpdateShape): void {
+    this.#keep(pipeline, submission, shape)
+    if (this.#uninvited > 0) return // the answer to an earlier question is still to come
+    this.#uninvited += 1
+    this.#from.ask(pipeline)
+  }
+
+  taken(submission: Submission): void {
+    this.#pendingUpdates -= 1
+    this.#pendingBytes -= submission.update?.length ?? 0
+    const { maxPendingUpdatesPerSession, maxPendingBytesPerSession } = this.#options.limits
+    const roomy =
+      this.#pendingUpdates <= maxPendingUpdatesPerSession / 2 && this.#pendingBytes <= maxPendingBytesPerSession / 2
+    if (roomy) this.#options.link.resume(this)
+  }
+
+  settled(submission: Submission): void {
+    this.#settled += 1
+    if (submission.acknowledge) this.#unacknowledged += 1
+  }
+
+  /** How many have become durable and are to be acknowledged; from now on they are. */
+  takeAcknowledgements(): number {
+    const count = this.#unacknowledged
+    this.#unacknowledged = 0
+    return count
+  }
+
+  /** Offers what is held again, if anything has come since the last time. */
+  retry(pipeline: Pipeline): void {
+    const { admitted } = pipeline.content
+    if (!this.isHolding || this.#retriedAt === admitted) return
+    this.#retriedAt = admitted
+    this.#held.retry((submission, shape) => this.#offer(pipeline, submission, shape))
+  }
+
+  end(): void {
+    this.#options.link.resume(this)
+    this.#held.clear()
+  }
+
+  /** False: it builds on something unknown. */
+  #offer(pipeline: Pipeline, submission: Submission, shape: UpdateShape): boolean {
+    const admission = pipeline.submit(submission, shape)
+    if (admission === 'missing') return false
+    this.#pendingUpdates += 1
+    if (admission !== 'nothing') this.#pendingBytes += submission.update?.length ?? 0
+    this.#applyBackpressure()
+    return true
+  }
+
+  #applyBackpressure(): void {
+    const { maxPendingUpdatesPerSession, maxPendingBytesPerSession } = this.#options.limits
+    const full = this.#pendingUpdates > maxPendingUpdatesPerSession || this.#pendingBytes > maxPendingBytesPerSession
+    if (full && !this.#from.isGone) this.#options.link.pause(this)
+  }
+
+  #keep(pipeline: Pipeline, submission: Submission, shape: UpdateShape): void {
+    try {
+      this.#held.add(submission, shape)
+      // What is missing may come from somebody else, and this client may have nothing more to say.
+      pipeline.await(this.#from)
+    } catch (error) {
+      this.#from.fail(toScriptoriumError(error))
+    }
+  }
+
+  /**
+   * A client that has itself never received what its document builds on cannot help us to it. What does fit is saved;
+   * the whole stays held, unacknowledged.
+   */
+  #submitFittingPart(pipeline: Pipeline, update: Uint8Array): void {
+    const start = this.#options.clock.now()
+    if (this.#budget.wait(start) > 0) throw new LimitExceededError('syncBurstMs', 'too many incomplete documents')
+    const part = pipeline.content.fittingPart(update)
+    this.#budget.spend(this.#options.clock.now() - start)
+    if (part === null) return
+    this.#submitted += 1
+    const submission = { from: this.#from, update: part, appends: false, acknowledge: false, arrivedAt: start }
+    this.#offer(pipeline, submission, walkUpdate(part, this.#options.limits))
+  }
+}
