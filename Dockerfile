@@ -23,5 +23,5 @@ EXPOSE 1234
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
     CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.SCRIPTORIUM_PORT || process.env.PORT || 1234) + '/readyz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "--max-semi-space-size=2", "dist/bin/scriptorium.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=4", "dist/bin/scriptorium.js"]
 CMD ["serve"]

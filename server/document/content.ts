@@ -167,7 +167,7 @@ export class Content {
       return { ok: false, culprit, error: error instanceof Error ? error : new Error(String(error)) }
     }
     if (this.#damaged) this.#frontier = decodeStateVector(Y.encodeStateVector(doc), Infinity)
-    else if (doc.store.pendingStructs !== null || doc.store.pendingDs !== null) {
+    else if (isPending(doc)) {
       return { ok: false, culprit: null, error: new Error('Yjs could not integrate what validation let through') }
     }
     const [merged = null, ...more] = this.#emitted
@@ -191,6 +191,18 @@ export class Content {
     this.#deletes = null
     this.#answers = null
     this.#whole?.updates.push(broadcast)
+  }
+
+  /**
+   * Which of these updates Yjs cannot take, when what it threw did not tell: each in a transaction of its own, on a copy
+   * of what the log holds. -1 when all of them go, one by one.
+   */
+  findCulprit(updates: readonly Uint8Array[]): number {
+    const { doc } = build([this.#snapshot.state, ...this.#tail])
+    const isPoison = (update: Uint8Array): boolean => !canApply(doc, update) || isPending(doc)
+    const culprit = updates.findIndex(isPoison)
+    doc.destroy()
+    return culprit
   }
 
   /** The part of an update that fits although other parts build on something unknown; null when none does. */
@@ -362,6 +374,11 @@ function buildWhatWorks(updates: readonly Uint8Array[]): Y.Doc {
     doc.destroy()
     usable.splice(culprit, 1)
   }
+}
+
+/** Whether Yjs keeps something back until what it builds on arrives. */
+function isPending(doc: Y.Doc): boolean {
+  return doc.store.pendingStructs !== null || doc.store.pendingDs !== null
 }
 
 function canApply(doc: Y.Doc, update: Uint8Array): boolean {

@@ -179,8 +179,7 @@ export class Pipeline {
     const applied = this.content.apply(written)
     if (batch.length < SMALL_BATCH)
       this.#transactionMs += (this.#options.clock.now() - start - this.#transactionMs) * SMOOTHING
-    if (!applied.ok)
-      return this.#recover(batch, written[applied.culprit ?? (written.length === 1 ? 0 : -1)], applied.error)
+    if (!applied.ok) return this.#recover(batch, this.#convict(written, applied.culprit), applied.error)
     if (applied.merged === null) return this.#finish(batch)
     this.#append(batch, applied.merged, FIRST_RETRY_MS)
     this.#releaseSenders(batch)
@@ -299,10 +298,16 @@ export class Pipeline {
     for (const participant of this.#options.participants) participant.deliverPresence(broadcast)
   }
 
+  /** Whose update it was; undefined when it takes several together. */
+  #convict(written: readonly Submission[], culprit: number | null): Submission | undefined {
+    this.content.discard()
+    if (culprit !== null || written.length === 1) return written[culprit ?? 0]
+    return written[this.content.findCulprit(written.map((submission) => submission.update ?? new Uint8Array()))]
+  }
+
   /** Memory no longer matches the log: start again from the log, without the culprit, or one by one to find it. */
   #recover(batch: Submission[], culprit: Submission | undefined, error: Error): void {
     this.#options.observer.observe({ type: 'poisoned', document: this.#options.name, error })
-    this.content.discard()
     if (culprit === undefined) this.#isolate = batch.length
     else culprit.from.fail(new MalformedUpdateError('update cannot be integrated', error))
     const again = [...batch.filter((submission) => submission !== culprit), ...this.#pending]

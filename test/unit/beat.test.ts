@@ -34,13 +34,13 @@ describe('beat', () => {
     beat.schedule()
     beat.schedule()
     clock.advance(100)
-    expect(rounds).toEqual([0, 10])
+    expect(rounds).toEqual([0, 16])
     beat.schedule()
     clock.flush()
-    expect(rounds).toEqual([0, 10, 103])
+    expect(rounds).toEqual([0, 16, 103])
   })
 
-  it('D4: the beat stretches with the cost of a round, up to 36 ms', () => {
+  it('D4: the beat stretches with the cost of a round, up to 39 ms', () => {
     const gap = (cost: number): number => {
       const { clock, beat, rounds } = beatWith(cost)
       beat.schedule()
@@ -49,10 +49,10 @@ describe('beat', () => {
       clock.advance(1000)
       return (rounds[1] ?? 0) - (rounds[0] ?? 0)
     }
-    expect(gap(0.1)).toBe(10)
-    expect(gap(1)).toBeGreaterThan(gap(0.5))
-    expect(gap(0.5)).toBeGreaterThan(10)
-    expect(gap(100)).toBe(36)
+    expect(gap(0.1)).toBe(16)
+    expect(gap(1)).toBeGreaterThan(gap(0.6))
+    expect(gap(0.6)).toBeGreaterThan(16)
+    expect(gap(100)).toBe(39)
   })
 
   it('D4: a round that did nothing is followed by no rest', () => {
@@ -79,7 +79,7 @@ describe('beat', () => {
     beat.schedule()
     clock.advance(100)
     expect(rounds).toHaveLength(3)
-    expect(rounds[2]).toBe(20)
+    expect(rounds[2]).toBe(32)
   })
 
   it('stop cancels what was scheduled, at the end of the turn as well as later, and leaves no timer', () => {

@@ -130,12 +130,12 @@ describe('the pace of commits', () => {
     expect(pace.delay(1)).toBe(0)
   })
 
-  test('many small batches from many documents: the next one gathers for up to 3 ms', () => {
+  test('many small batches from many documents: the next one gathers for up to 6 ms', () => {
     const { pace, clock } = measured(1000, 100)
     pace.began()
     clock.advance(1)
-    expect(pace.delay(1)).toBe(2)
-    clock.advance(2)
+    expect(pace.delay(1)).toBe(5)
+    clock.advance(5)
     expect(pace.delay(1)).toBe(0)
   })
 
@@ -154,7 +154,7 @@ describe('the pace of commits', () => {
   test('after a pause nothing is left of the busy time', () => {
     const { pace, clock } = measured(1000, 100)
     pace.began()
-    expect(pace.delay(1)).toBe(3)
+    expect(pace.delay(1)).toBe(6)
     clock.advance(100)
     expect(pace.delay(1)).toBe(0)
   })

@@ -2,7 +2,8 @@ import type { Clock } from '../../clock.ts'
 
 /**
  * How long the next batch gathers. With 1,000 rooms of two people the writes arrive one by one, a millisecond apart,
- * and each would pay for a batch and an fsync of its own: 169 µs of CPU per edit, against 97 µs when they are gathered.
+ * and each would pay for a batch and an fsync of its own. Measured there: 167 µs of CPU per edit with 3 ms, 133 with 6,
+ * while an edit still reaches its reader in 3.3 ms (median).
  *
  * Gathering helps only when others are about to arrive. So it needs a busy server, many documents (one writer that
  * awaits each append would only be slowed down), and a batch that is still small.

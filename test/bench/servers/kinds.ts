@@ -7,8 +7,8 @@ const root = join(import.meta.dirname, '..', '..', '..')
 /** Where the peers are installed, on demand. */
 export const peersDirectory = join(import.meta.dirname, '..', 'peers')
 
-/** Flags for our own server's process, to look into it: `BENCH_NODE_FLAGS='--cpu-prof --cpu-prof-dir=profiles'`. */
-const nodeFlags = process.env['BENCH_NODE_FLAGS']?.split(' ') ?? []
+/** Flags for our own server's process: those of `npm start`, and more to look into it: `BENCH_NODE_FLAGS=--cpu-prof`. */
+const nodeFlags = ['--max-semi-space-size=4', ...(process.env['BENCH_NODE_FLAGS']?.split(' ') ?? [])]
 
 const ours: ServerKind = {
   name: 'ours',
