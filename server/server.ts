@@ -157,6 +157,7 @@ class ComposedServer implements ScriptoriumServer {
     } finally {
       cancel()
       this.#gateway.terminate()
+      this.#registry.destroy()
     }
   }
 

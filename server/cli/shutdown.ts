@@ -58,7 +58,7 @@ export class Shutdown {
     // Close gives up first and says what it could not store; the second limit holds when even that does not return.
     clock.after(drainSeconds * 950, () => {
       logger.fatal('the deadline has passed and the server is still closing: stopping at once')
-      this.#exit(1)
+      this.#exit(code)
     })
     server.close({ deadlineMs: drainSeconds * 900 }).then(
       () => {
@@ -66,8 +66,9 @@ export class Shutdown {
         this.#exit(code)
       },
       (error: unknown) => {
+        // Told to stop, it has stopped: what storage refused was never acknowledged, and its authors still have it.
         logger.fatal({ err: error }, 'stopped, but not everything could be stored')
-        this.#exit(1)
+        this.#exit(code)
       },
     )
   }

@@ -149,6 +149,22 @@ export class Document implements Room {
     this.#options.observer.observe({ type: 'unloaded', document: this.name })
   }
 
+  /** Drops everything at once; what is not stored yet is not stored any more. For a server that is gone. */
+  destroy(): void {
+    const state = this.#state
+    switch (state.name) {
+      case 'loading':
+        state.cancelRetry()
+        return this.#end(state.cancelDeadline)
+      case 'leaving':
+        state.cancel()
+        return this.#end(() => state.pipeline.destroy())
+      case 'open':
+        return this.#end(() => state.pipeline.destroy())
+      case 'gone':
+    }
+  }
+
   #end(release: () => void): void {
     release()
     this.#state = { name: 'gone' }

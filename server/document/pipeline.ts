@@ -40,6 +40,8 @@ type Commit =
   | { readonly name: 'committing' }
   /** The last append failed; memory is ahead of the log, so nothing is relayed, acknowledged or answered meanwhile. */
   | { readonly name: 'blocked'; readonly cancel: () => void }
+  /** Destroyed: what is still in flight ends here. */
+  | { readonly name: 'closed' }
 
 const idle: Commit = { name: 'idle' }
 
@@ -141,6 +143,7 @@ export class Pipeline {
     this.#beat.stop()
     this.#retry?.()
     if (this.#commit.name === 'blocked') this.#commit.cancel()
+    this.#commit = { name: 'closed' }
     this.content.destroy()
   }
 
@@ -218,6 +221,7 @@ export class Pipeline {
   }
 
   #durable(batch: Submission[], merged: Uint8Array, cursor: Cursor): void {
+    if (this.#commit.name === 'closed') return
     const { name, clock, observer, participants } = this.#options
     const broadcast = new Broadcast(syncUpdate(merged))
     this.#head = cursor
@@ -241,6 +245,7 @@ export class Pipeline {
 
   /** The write may or may not have happened. Appending it again does no harm; showing it to anybody would. */
   #blocked(batch: Submission[], merged: Uint8Array, retryIn: number, error: Error): void {
+    if (this.#commit.name === 'closed') return
     const { name, clock, observer } = this.#options
     observer.observe({ type: 'commitFailed', document: name, error, retryIn })
     const retry = (): void => this.#append(batch, merged, Math.min(retryIn * 2, LAST_RETRY_MS))

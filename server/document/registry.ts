@@ -42,6 +42,11 @@ export class Registry {
     await Promise.all(Array.from(this.#documents.values(), (document) => document.settle()))
   }
 
+  /** Drops all documents at once; see `Document.destroy`. */
+  destroy(): void {
+    for (const document of this.#documents.values()) document.destroy()
+  }
+
   #forget(document: Document): void {
     if (this.#documents.get(document.name) === document) this.#documents.delete(document.name)
   }

@@ -6,7 +6,7 @@ import { RawClient } from '../support/rawClient.ts'
 import { hex, message, varUint, wires } from '../support/rawMessages.ts'
 
 /** What the server has to answer for: one entry of the journal is one string in the shared array `journal`. */
-export interface Journal {
+interface Journal {
   /** Tokens whose author was told that they are saved. */
   readonly acknowledged: Set<string>
   /** Tokens that were in a frame the server sent to anybody. */

@@ -81,7 +81,7 @@ export async function readEverything(directory: string, documents: readonly stri
 }
 
 /** States of these tests are updates one after the other. */
-export function splitState(state: Uint8Array): Uint8Array[] {
+function splitState(state: Uint8Array): Uint8Array[] {
   const parts: Uint8Array[] = []
   for (let offset = 0; offset < state.length; offset += 44) parts.push(state.subarray(offset, offset + 44))
   return parts

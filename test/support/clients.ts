@@ -13,11 +13,11 @@ import { eventually } from './eventually.ts'
 // Every y-websocket provider adds a listener to `process`; Node warns above ten.
 process.setMaxListeners(0)
 
-export const yWebsocketKinds = ['y-websocket 1', 'y-websocket 2', 'y-websocket 3.0', 'y-websocket 3.1'] as const
+const yWebsocketKinds = ['y-websocket 1', 'y-websocket 2', 'y-websocket 3.0', 'y-websocket 3.1'] as const
 export const hocuspocusKinds = ['hocuspocus 2', 'hocuspocus 3', 'hocuspocus 4'] as const
 export const clientKinds = [...yWebsocketKinds, ...hocuspocusKinds] as const
 
-export type YWebsocketKind = (typeof yWebsocketKinds)[number]
+type YWebsocketKind = (typeof yWebsocketKinds)[number]
 export type HocuspocusKind = (typeof hocuspocusKinds)[number]
 export type ClientKind = (typeof clientKinds)[number]
 
@@ -141,7 +141,7 @@ function isHocuspocus(kind: ClientKind): kind is HocuspocusKind {
   return (hocuspocusKinds as readonly string[]).includes(kind)
 }
 
-export function openYWebsocket(kind: YWebsocketKind, url: string, room: string, options: ClientOptions = {}): Client {
+function openYWebsocket(kind: YWebsocketKind, url: string, room: string, options: ClientOptions = {}): Client {
   const doc = new Y.Doc()
   const awareness = new Awareness(doc)
   const sockets: WebSocket[] = []

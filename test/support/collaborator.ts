@@ -2,7 +2,7 @@ import * as decoding from 'lib0/decoding'
 import * as Y from 'yjs'
 import type { Protocol } from '../../server/observer.ts'
 import { RawClient } from './rawClient.ts'
-import { hex, message, states, wires } from './rawMessages.ts'
+import { message, states, wires } from './rawMessages.ts'
 import type { RawState, Wire } from './rawMessages.ts'
 
 export interface CollaboratorOptions {
@@ -195,6 +195,3 @@ export function chainOfUpdates(client: number, text: string): Uint8Array[] {
   for (const character of text) doc.getText('text').insert(doc.getText('text').length, character)
   return updates
 }
-
-/** What Yjs sends for "nothing". */
-export const EMPTY_UPDATE = hex('00 00')

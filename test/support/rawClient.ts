@@ -19,7 +19,7 @@ interface Waiter {
   readonly resolve: () => void
 }
 
-export function tcp(port: number): Promise<Socket> {
+function tcp(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1' })
     socket.once('error', reject)

@@ -15,7 +15,7 @@ export function varUint(value: number): Uint8Array {
 }
 
 /** varUint length, then the bytes. */
-export function buffer(bytes: Uint8Array): Uint8Array {
+function buffer(bytes: Uint8Array): Uint8Array {
   return concat(varUint(bytes.length), bytes)
 }
 
