@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod/mini'
 
 // The package refers to itself by name, so that this works from the sources, from dist/ and from node_modules alike.
 const manifestPath = createRequire(import.meta.url).resolve('scriptorium/package.json')

@@ -1,7 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { FastifyInstance } from 'fastify'
 import { ScriptoriumError } from '../shared/errors.ts'
 import { defaultLimits } from '../shared/limits.ts'
 import type { Limits } from '../shared/limits.ts'
@@ -13,8 +11,8 @@ import type { Engine, EngineHealth } from './engine/engine.ts'
 import { openLevelEngine } from './engine/level/levelEngine.ts'
 import { MemoryEngine } from './engine/memory/memoryEngine.ts'
 import { OpeningEngine } from './engine/openingEngine.ts'
-import { createHttpApp } from './http/app.ts'
 import type { NotReadyReason } from './http/health.ts'
+import { HttpListener } from './http/listener.ts'
 import { createLogger, standardOutput } from './log.ts'
 import type { Logger } from './log.ts'
 import { createLogObserver } from './logObserver.ts'
@@ -26,8 +24,6 @@ import type { Options } from './options/table.ts'
 import { demoDirectory, packageVersion } from './package.ts'
 import { Gateway } from './transport/gateway.ts'
 
-/** Connections the kernel may hold for us to accept: with Node's 511, a thousand reconnecting clients wait in seconds. */
-const LISTEN_BACKLOG = 4096
 /** Milliseconds `close` takes at most unless told otherwise. */
 const DEFAULT_DEADLINE_MS = 10_000
 
@@ -89,7 +85,7 @@ class ComposedServer implements ScriptoriumServer {
   readonly #engine: OpeningEngine
   readonly #registry: Registry
   readonly #gateway: Gateway
-  readonly #app: FastifyInstance
+  readonly #http: HttpListener
   #closing: Promise<void> | null = null
 
   constructor(given: Partial<ServerOptions>) {
@@ -105,21 +101,20 @@ class ComposedServer implements ScriptoriumServer {
     this.#registry = new Registry({ ...parts, engine: this.#engine })
     this.#gateway = new Gateway({ ...parts, registry: this.#registry })
     this.documents = new DocumentsInUse(this.#registry, this.#engine)
-    this.#app = createHttpApp({
+    this.#http = new HttpListener({
       logger,
       metrics,
       health: { reasons: () => this.#notReady() },
       demoDirectory: this.#options.demo ? demoDirectory : null,
       version: packageVersion,
     })
-    this.#gateway.attach(this.#app.server)
+    this.#gateway.attach(this.#http.server)
   }
 
   async listen(): Promise<{ url: string; host: string; port: number }> {
     await this.#engine.ready()
     const { host, port } = this.#options
-    await this.#app.listen({ host, port, backlog: LISTEN_BACKLOG })
-    const address = this.#app.server.address() as AddressInfo
+    const address = await this.#http.listen({ host, port })
     const name = isUnspecified(address.address) ? 'localhost' : address.address
     const url = `http://${name.includes(':') ? `[${name}]` : name}:${address.port}`
     return { url, host: address.address, port: address.port }
@@ -167,8 +162,7 @@ class ComposedServer implements ScriptoriumServer {
     this.#engine.close().catch(() => {
       // The caller is told already that not everything could be stored.
     })
-    this.#app.server.closeAllConnections()
-    await this.#app.close()
+    await this.#http.close({ now: true })
   }
 
   /** Last edits are stored before anybody is sent away, and once more for what arrived meanwhile. */
@@ -177,7 +171,7 @@ class ComposedServer implements ScriptoriumServer {
     await this.#registry.settle()
     await this.#gateway.close()
     await this.#registry.settle()
-    await this.#app.close()
+    await this.#http.close()
     await this.#engine.close()
   }
 

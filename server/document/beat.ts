@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 /** One display frame at 60 Hz: a document that is busy at all is not relayed more often. Milliseconds. */
 const SHORTEST_BEAT_MS = 16
 /** Below what a person notices, with room for the write and the fan-out in the 50 ms an edit may take. Milliseconds. */
-const LONGEST_BEAT_MS = 39
+const LONGEST_BEAT_MS = 36
 /** A beat is this many times as long as its own work takes, so that one document never fills a core. */
 const REST_FACTOR = 30
 type State = { readonly name: 'idle' } | { readonly name: 'waiting'; readonly cancel: () => void }

@@ -4,21 +4,14 @@ import type { Logger } from 'pino'
 import { demoRoutes, introductionRoute, isBuilt } from './demo.ts'
 import type { Health } from './health.ts'
 import { healthRoutes } from './health.ts'
+import { defaultTimeouts } from './timeouts.ts'
+import type { HttpTimeouts } from './timeouts.ts'
 import { answerUnknown, notFound } from './unknown.ts'
 
 /** What `/metrics` shows. */
 interface MetricsText {
   readonly contentType: string
   text(): Promise<string>
-}
-
-interface HttpTimeouts {
-  /** Milliseconds until a request's headers must be complete. Stops one header byte every ten seconds (C66). */
-  readonly headersMs: number
-  /** Milliseconds until the whole request must be here. Same attack, with the body. */
-  readonly requestMs: number
-  /** Milliseconds between two looks at those limits; Node's own default, 30 s, would make them three times as long. */
-  readonly checkMs: number
 }
 
 export interface HttpAppOptions {
@@ -32,12 +25,10 @@ export interface HttpAppOptions {
   readonly timeouts?: HttpTimeouts
 }
 
-const defaultTimeouts: HttpTimeouts = { headersMs: 10_000, requestMs: 30_000, checkMs: 2_000 }
-
 /** No route takes a body yet; this bounds the ones that are sent anyway. */
 const maxBodyBytes = 16 * 1024
 
-/** Everything on the port that is not a WebSocket. Does not listen; `app.server` is the HTTP server to upgrade on. */
+/** Everything on the port that is not a WebSocket. Listens on nothing by itself; `app.routing` answers a request. */
 export function createHttpApp(options: HttpAppOptions): FastifyInstance {
   const timeouts = options.timeouts ?? defaultTimeouts
   const app = fastify({

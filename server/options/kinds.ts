@@ -1,9 +1,9 @@
-import { z } from 'zod'
+import * as z from 'zod/mini'
 
 /** How one kind of value is written as text, checked, and described in the sentence that refuses a wrong one. */
 export interface Kind<Value> {
   /** Checks a value that is already typed (an embedding program's). */
-  readonly schema: z.ZodType<Value>
+  readonly schema: z.ZodMiniType<Value>
   /** Reads what a command line or an environment variable holds; what cannot be read is handed to `schema` as it is. */
   readonly fromText: (text: string) => unknown
   /** Completes "… must be". */
@@ -12,7 +12,7 @@ export interface Kind<Value> {
 
 export function wholeNumber(min: number, max: number): Kind<number> {
   return {
-    schema: z.int().min(min).max(max),
+    schema: z.int().check(z.gte(min), z.lte(max)),
     // Digits only: Number('') is 0, Number('0x10') is 16, and neither is what somebody meant by a port.
     fromText: (text) => (/^\d{1,15}$/.test(text) ? Number(text) : text),
     expects: `a whole number from ${String(min)} to ${String(max)}`,
@@ -42,20 +42,20 @@ export const onOff: Kind<boolean> = {
 
 export const hostName: Kind<string> = {
   // An address or a name, nothing else: "http://host" or "host:1234" would only fail later and in other words.
-  schema: z
-    .string()
-    .max(253)
-    .regex(/^(?:[\w.-]+|[\da-fA-F:.]*:[\da-fA-F:.]*(?:%[\w.-]+)?)$/)
-    .refine((host) => !/^[\w.-]+:\d+$/.test(host)),
+  schema: z.string().check(
+    z.maxLength(253),
+    z.regex(/^(?:[\w.-]+|[\da-fA-F:.]*:[\da-fA-F:.]*(?:%[\w.-]+)?)$/),
+    z.refine((host) => !/^[\w.-]+:\d+$/.test(host)),
+  ),
   fromText: (text) => text,
   expects: 'an IP address or a host name, without scheme and port',
 }
 
 export const directory: Kind<string> = {
-  schema: z
-    .string()
-    .min(1)
-    .refine((path) => !path.includes('\0')),
+  schema: z.string().check(
+    z.minLength(1),
+    z.refine((path) => !path.includes('\0')),
+  ),
   fromText: (text) => text,
   expects: 'a path',
 }
