@@ -97,6 +97,12 @@ const describers: {
   loadFailed: (event) => failure('error', event, 'a document could not be loaded; it is tried again'),
   commitFailed: (event) => failure('error', event, 'edits could not be stored; it is tried again'),
   compactionFailed: (event) => failure('warn', event, 'compaction failed; the log is kept as it is'),
+  quarantined: ({ type, document, file, reason }) => ({
+    level: 'error',
+    kind: type,
+    fields: { document, file, reason },
+    message: 'unreadable data was copied aside; what is valid is served',
+  }),
   poisoned: (event) => failure('error', event, 'an update broke its document, which was loaded again'),
   loaded: ({ type, document, damaged }) => {
     const message = 'a document is damaged: what is valid is served, the rest is quarantined'

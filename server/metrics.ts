@@ -115,12 +115,18 @@ function observeDocuments(registry: Registry): Observe {
   const loads = counter(registry, 'documents_loaded_total', 'Loads of documents, by result.', ['result'])
   const loadSeconds = histogram(registry, 'doc_load_seconds', 'Time to read a document from storage.')
   const poisoned = counter(registry, 'poisoned_total', 'Updates that passed validation and still broke a document.')
+  const quarantined = counter(
+    registry,
+    'quarantined_total',
+    'Pieces of unreadable data found in storage and copied aside.',
+  )
   return (event) => {
     if (event.type === 'loaded') {
       loads.inc({ result: event.damaged ? 'damaged' : 'ok' })
       loadSeconds.observe(event.milliseconds / 1000)
     } else if (event.type === 'loadFailed') loads.inc({ result: 'failed' })
     else if (event.type === 'poisoned') poisoned.inc()
+    else if (event.type === 'quarantined') quarantined.inc()
   }
 }
 

@@ -47,6 +47,8 @@ export type ServerEvent =
   | { readonly type: 'compactionFailed'; readonly document: string; readonly error: Error }
   /** Yjs refused or only half understood what validation had let through: the document was reloaded, the sender closed. */
   | { readonly type: 'poisoned'; readonly document: string; readonly error: Error }
+  /** Unreadable data was found in storage and copied aside; `document` is null when it is a whole file. */
+  | { readonly type: 'quarantined'; readonly document: string | null; readonly file: string; readonly reason: string }
   /** The engine changed between working and not working. */
   | { readonly type: 'storageFailing'; readonly error: StorageError }
   | { readonly type: 'storageRecovered' }

@@ -9,6 +9,7 @@ import { Content } from './document/content.ts'
 import { Registry } from './document/registry.ts'
 import type { Engine, EngineHealth } from './engine/engine.ts'
 import { openLevelEngine } from './engine/level/levelEngine.ts'
+import type { QuarantineInfo } from './engine/level/quarantine.ts'
 import { MemoryEngine } from './engine/memory/memoryEngine.ts'
 import { OpeningEngine } from './engine/openingEngine.ts'
 import type { NotReadyReason } from './http/health.ts'
@@ -224,7 +225,8 @@ function openEngine(options: Options, { clock, observer }: { clock: Clock; obser
       health.state === 'ok' ? { type: 'storageRecovered' } : { type: 'storageFailing', error: health.error },
     )
   }
-  return openLevelEngine({ directory: options.dataDir, durability: options.durability, clock, onHealth })
+  const onQuarantine = (info: QuarantineInfo): void => observer.observe({ type: 'quarantined', ...info })
+  return openLevelEngine({ directory: options.dataDir, durability: options.durability, clock, onHealth, onQuarantine })
 }
 
 /** Everybody hears everything, and nobody's failure reaches the path it watches. */

@@ -17,6 +17,8 @@ export interface Limits {
   readonly maxConnections: number
   /** Documents one socket may have open at once. Stops one socket from loading the whole database (denied). */
   readonly maxDocumentsPerConnection: number
+  /** Sessions one socket may have of one document. Stops one socket from being a crowd: each may speak for several ids. */
+  readonly maxSessionsPerDocument: number
   /** UTF-8 bytes of a document name. Stops names as a memory and key-size attack. */
   readonly maxNameBytes: number
   /** Bytes of a state vector in SyncStep1. Stops the state-vector bomb: 500,000 entries cost 66 ms to decode. */
@@ -81,6 +83,7 @@ export const defaultLimits: Limits = {
   maxPingsPerSecond: 20,
   maxConnections: 100_000,
   maxDocumentsPerConnection: 256,
+  maxSessionsPerDocument: 8,
   maxNameBytes: 512,
   maxStateVectorBytes: MIB,
   maxForeignStateVectorEntries: 10_000,

@@ -1,5 +1,4 @@
 import * as Y from 'yjs'
-import { defaultLimits } from '../../shared/limits.ts'
 import type { Limits } from '../../shared/limits.ts'
 import { containsDeletes, mergeDeletes, readDeleteSet } from '../../shared/update/deleteSet.ts'
 import type { DeleteSet } from '../../shared/update/deleteSet.ts'
@@ -11,6 +10,7 @@ import { EMPTY_STATE_VECTOR, EMPTY_UPDATE, syncStep2, syncUpdate } from '../../s
 import type { Loaded, Snapshot } from '../engine/engine.ts'
 import { Broadcast } from './broadcast.ts'
 import type { Submission } from './participant.ts'
+import { canApply, isPending, rebuild } from './rebuild.ts'
 
 /** Log entries after which a snapshot is worth its price: every joiner receives them one by one. */
 const MAX_TAIL_ENTRIES = 300
@@ -24,7 +24,7 @@ const MAX_TAIL_BYTES = 2 * 1024 * 1024
 const MAX_CACHED_ANSWERS = 16
 
 /** What the log holds has been judged when it came; a whole document may have more structs than one update may. */
-const OURS = { ...defaultLimits, maxStructsPerUpdate: Infinity }
+const OURS = { maxValueDepth: Infinity, maxStructsPerUpdate: Infinity }
 
 /** Submissions put together without Yjs; of more than that, Yjs makes fewer bytes. */
 const MAX_PLAIN = 256
@@ -48,6 +48,8 @@ export type Applied =
   | { readonly ok: true; readonly merged: Uint8Array | null }
   /** Yjs threw on one of the updates (its index), or left something pending (null): the document in memory is spoilt. */
   | { readonly ok: false; readonly culprit: number | null; readonly error: Error }
+  /** Part of the log turned out to be unusable: what was admitted has to be judged again, by what is really there. */
+  | { readonly ok: false; readonly culprit: 'none' }
 
 /** What a client lacks: one SyncStep2, and updates that follow it. */
 export interface Answer {
@@ -57,7 +59,7 @@ export interface Answer {
 
 /**
  * What one document holds: the encoded state of the last snapshot and the committed updates since, exactly as the engine
- * has them, and, once somebody has edited it, a `Y.Doc`. Only the committed bytes are ever shown to clients. Knows no
+ * has them, and, once somebody has made more of it than plain typing does, a `Y.Doc`. Only the committed bytes are ever shown to clients. Knows no
  * sessions and does no I/O.
  */
 export class Content {
@@ -76,6 +78,11 @@ export class Content {
   #deletes: DeleteSet | null = null
   /** Known holes in what was stored: Yjs then holds what cannot be connected, and clients may still fill the gap. */
   #damaged: boolean
+  /** Entries on which Yjs throws are left out of the `Y.Doc`, and must not be lost to a snapshot without them. */
+  #lossy = false
+  readonly #onLoss: (error: Error) => void
+  /** Whether anything here stands under a key; null: not looked yet. */
+  #keyed: boolean | null = null
   #whole: { readonly step2: Broadcast; readonly updates: Broadcast[] } | null = null
   #answers: Map<string, Answer> | null = null
   #version = 0
@@ -84,15 +91,17 @@ export class Content {
   /** True while the frontier is what the log holds. What was accepted since may turn out poisonous: it proves nothing. */
   #isStored = true
 
-  constructor(loaded: Loaded, limits: Limits) {
+  /** @param onLoss told when Yjs throws on something that the log holds */
+  constructor(loaded: Loaded, limits: Limits, onLoss: (error: Error) => void = () => {}) {
     this.#limits = limits
+    this.#onLoss = onLoss
     this.#snapshot = loaded.snapshot ?? { state: EMPTY_UPDATE, stateVector: EMPTY_STATE_VECTOR }
     this.#tail = loaded.tail.map((entry) => entry.update)
     this.#tailBytes = this.#tail.reduce((sum, update) => sum + update.length, 0)
     const { vector, complete } = this.#committedVector()
     this.#frontier = vector
     this.#damaged = loaded.damaged || !complete
-    if (this.#damaged) this.#frontier = decodeStateVector(Y.encodeStateVector(this.#wake()), Infinity)
+    if (this.#damaged) this.#frontier = vectorOf(this.#wake())
   }
 
   get damaged(): boolean {
@@ -117,6 +126,7 @@ export class Content {
   /** Whether the tail has grown so long that a snapshot pays. */
   get wantsSnapshot(): boolean {
     const { state } = this.#snapshot
+    if (this.#lossy) return false
     return (
       this.#tail.length > Math.max(MAX_TAIL_ENTRIES, state.length / SNAPSHOT_BYTES_PER_TAIL_ENTRY) ||
       this.#tailBytes > Math.min(MAX_TAIL_BYTES, Math.max(MIN_TAIL_BYTES, state.length / 2))
@@ -125,6 +135,7 @@ export class Content {
 
   /** Whether a snapshot can be made at no cost worth mentioning. */
   get isCheap(): boolean {
+    if (this.#lossy) return false
     return this.#doc !== null || this.#snapshot.state.length + this.#tailBytes <= MAX_CHEAP_BYTES
   }
 
@@ -135,6 +146,7 @@ export class Content {
     if (advance(this.#frontier, shape) === 'missing') return 'missing'
     this.#admitted += 1
     this.#isStored = false
+    if (shape.keyed === true) this.#keyed = true
     return appends ? 'appends' : 'fits'
   }
 
@@ -145,14 +157,17 @@ export class Content {
   apply(batch: readonly Submission[]): Applied {
     const updates = batch.map((submission) => submission.update ?? EMPTY_UPDATE)
     const isPlain = !this.#damaged && batch.length <= MAX_PLAIN && batch.every((submission) => submission.appends)
-    const merged = isPlain ? mergePlain(updates) : null
+    // A character beside a value under a key would take its place, and delete it: only Yjs knows that.
+    const merged = isPlain && !this.#hasKeys() ? mergePlain(updates) : null
     if (merged === null) return this.#integrate(updates)
     if (this.#doc !== null) this.#behind.push(merged)
     return { ok: true, merged }
   }
 
   #integrate(updates: readonly Uint8Array[]): Applied {
+    const wasDamaged = this.#damaged
     const doc = this.#wake()
+    if (this.#damaged && !wasDamaged) return { ok: false, culprit: 'none' }
     this.#emitted = []
     let culprit: number | null = null
     try {
@@ -163,21 +178,31 @@ export class Content {
         }
         culprit = null
       })
+      if (this.#damaged) return this.#integrated(vectorOf(doc), updates)
+      if (isPending(doc)) throw new Error('Yjs could not integrate what validation let through')
+      return { ok: true, merged: this.#takeEmitted() }
     } catch (error) {
       return { ok: false, culprit, error: error instanceof Error ? error : new Error(String(error)) }
     }
-    if (this.#damaged) this.#frontier = decodeStateVector(Y.encodeStateVector(doc), Infinity)
-    else if (isPending(doc)) {
-      return { ok: false, culprit: null, error: new Error('Yjs could not integrate what validation let through') }
-    }
+  }
+
+  /** In a damaged document Yjs may keep back what was admitted; that is not saved, and must not be taken for it. */
+  #integrated(vector: Map<number, number>, updates: readonly Uint8Array[]): Applied {
+    const isIn = (update: Uint8Array): boolean => bringsNothing(vector, walkUpdate(update, OURS))
+    if (!updates.every(isIn)) return { ok: false, culprit: 'none' }
+    this.#frontier = vector
+    return { ok: true, merged: this.#takeEmitted() }
+  }
+
+  #takeEmitted(): Uint8Array | null {
     const [merged = null, ...more] = this.#emitted
-    return { ok: true, merged: merged !== null && more.length > 0 ? Y.mergeUpdates(this.#emitted) : merged }
+    return merged !== null && more.length > 0 ? Y.mergeUpdates(this.#emitted) : merged
   }
 
   /** Forgets everything that is not committed. */
   discard(): void {
     this.destroy()
-    this.#frontier = this.#committedVector().vector
+    this.#frontier = this.#damaged ? vectorOf(this.#wake()) : this.#committedVector().vector
     this.#isStored = true
     this.#rewinds += 1
   }
@@ -188,7 +213,7 @@ export class Content {
     this.#isStored = isAll && this.#doc === null
     this.#tail.push(merged)
     this.#tailBytes += merged.length
-    this.#deletes = null
+    if (this.#deletes !== null) mergeDeletes(this.#deletes, walkUpdate(merged, OURS))
     this.#answers = null
     this.#whole?.updates.push(broadcast)
   }
@@ -198,8 +223,9 @@ export class Content {
    * of what the log holds. -1 when all of them go, one by one.
    */
   findCulprit(updates: readonly Uint8Array[]): number {
-    const { doc } = build([this.#snapshot.state, ...this.#tail])
-    const isPoison = (update: Uint8Array): boolean => !canApply(doc, update) || isPending(doc)
+    const { doc } = rebuild([this.#snapshot.state, ...this.#tail])
+    const wasPending = isPending(doc)
+    const isPoison = (update: Uint8Array): boolean => !canApply(doc, update) || (!wasPending && isPending(doc))
     const culprit = updates.findIndex(isPoison)
     doc.destroy()
     return culprit
@@ -207,8 +233,7 @@ export class Content {
 
   /** The part of an update that fits although other parts build on something unknown; null when none does. */
   fittingPart(update: Uint8Array): Uint8Array | null {
-    const scratch = new Y.Doc()
-    for (const known of [this.#snapshot.state, ...this.#tail]) Y.applyUpdate(scratch, known)
+    const { doc: scratch } = rebuild([this.#snapshot.state, ...this.#tail])
     const parts: Uint8Array[] = []
     scratch.on('update', (emitted: Uint8Array) => {
       parts.push(emitted)
@@ -310,14 +335,28 @@ export class Content {
   /** The `Y.Doc`, made if need be, with everything that has been accepted. */
   #wake(): Y.Doc {
     if (this.#doc !== null) return this.#catchUp(this.#doc)
-    const { doc, complete } = build([this.#snapshot.state, ...this.#tail])
-    if (!complete) this.#damaged = true
+    const { doc, failed } = rebuild([this.#snapshot.state, ...this.#tail])
+    if (failed !== null) this.#lose(doc, failed)
     doc.on('update', (update: Uint8Array) => {
       this.#emitted.push(update)
     })
     this.#doc = doc
     this.#deletes = null
     return doc
+  }
+
+  /** Part of the log cannot be used: what was accepted is what the rest of it holds. */
+  #lose(doc: Y.Doc, error: Error): void {
+    this.#damaged = true
+    this.#lossy = true
+    this.#frontier = vectorOf(doc)
+    this.#rewinds += 1
+    this.#onLoss(error)
+  }
+
+  #hasKeys(): boolean {
+    this.#keyed ??= [this.#snapshot.state, ...this.#tail].some((update) => walkUpdate(update, OURS).keyed === true)
+    return this.#keyed
   }
 
   #catchUp(doc: Y.Doc): Y.Doc {
@@ -347,45 +386,6 @@ export class Content {
   }
 }
 
-/**
- * A `Y.Doc` of what the log holds. An entry on which Yjs throws was harmless when it came and is not any more; it is left
- * out, as unreadable ones are, so that the rest can be served.
- */
-function build(updates: readonly Uint8Array[]): { doc: Y.Doc; complete: boolean } {
-  const doc = new Y.Doc()
-  try {
-    doc.transact(() => {
-      for (const update of updates) Y.applyUpdate(doc, update)
-    })
-    return { doc, complete: true }
-  } catch {
-    doc.destroy()
-    return { doc: buildWhatWorks(updates), complete: false }
-  }
-}
-
-/** Slow: after every entry that cannot be applied it starts again, since Yjs leaves a document in pieces. */
-function buildWhatWorks(updates: readonly Uint8Array[]): Y.Doc {
-  const usable = [...updates]
-  for (;;) {
-    const doc = new Y.Doc()
-    const culprit = usable.findIndex((update) => !canApply(doc, update))
-    if (culprit === -1) return doc
-    doc.destroy()
-    usable.splice(culprit, 1)
-  }
-}
-
-/** Whether Yjs keeps something back until what it builds on arrives. */
-function isPending(doc: Y.Doc): boolean {
-  return doc.store.pendingStructs !== null || doc.store.pendingDs !== null
-}
-
-function canApply(doc: Y.Doc, update: Uint8Array): boolean {
-  try {
-    Y.applyUpdate(doc, update)
-    return true
-  } catch {
-    return false
-  }
+function vectorOf(doc: Y.Doc): Map<number, number> {
+  return decodeStateVector(Y.encodeStateVector(doc), Infinity)
 }

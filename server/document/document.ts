@@ -82,8 +82,7 @@ export class Document implements Room {
 
   /** The committed state as one Yjs V1 update; null while it is not loaded. */
   async read(): Promise<Uint8Array | null> {
-    await this.settle()
-    return this.#state.name === 'open' || this.#state.name === 'leaving' ? this.#state.pipeline.content.whole() : null
+    return this.#state.name === 'open' || this.#state.name === 'leaving' ? this.#state.pipeline.read() : null
   }
 
   #schedule(): void {
@@ -92,18 +91,18 @@ export class Document implements Room {
 
   #load(retryIn: number): void {
     const start = this.#options.clock.now()
-    void this.#options.engine.load(this.name).then(
-      (loaded) => this.#loaded(loaded, this.#options.clock.now() - start),
-      (error: unknown) => this.#loadFailed(toError(error), retryIn),
-    )
+    void this.#options.engine
+      .load(this.name)
+      .then((loaded) => this.#loaded(loaded, this.#options.clock.now() - start))
+      .catch((error: unknown) => this.#loadFailed(toError(error), retryIn))
   }
 
   #loaded(loaded: Loaded, milliseconds: number): void {
     if (this.#state.name !== 'loading') return
-    this.#state.cancelDeadline()
     const { observer, ...rest } = this.#options
     const room = { participants: this.#sessions, presence: this.#presence }
     const pipeline = new Pipeline({ name: this.name, observer, ...rest, ...room }, loaded)
+    this.#state.cancelDeadline()
     this.#state = { name: 'open', pipeline }
     observer.observe({ type: 'loaded', document: this.name, milliseconds, damaged: pipeline.content.damaged })
     for (const session of this.#sessions) session.open(pipeline)

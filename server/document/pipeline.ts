@@ -1,5 +1,5 @@
 import { CloseCode } from '../../shared/closeCodes.ts'
-import { MalformedUpdateError, toError } from '../../shared/errors.ts'
+import { MalformedUpdateError, toError, toScriptoriumError } from '../../shared/errors.ts'
 import type { Limits } from '../../shared/limits.ts'
 import type { UpdateShape } from '../../shared/update/updateShape.ts'
 import { walkUpdate } from '../../shared/update/walkUpdate.ts'
@@ -82,7 +82,9 @@ export class Pipeline {
 
   constructor(options: PipelineOptions, loaded: Loaded) {
     this.#options = options
-    this.content = new Content(loaded, options.limits)
+    this.content = new Content(loaded, options.limits, (error) => {
+      options.observer.observe({ type: 'poisoned', document: options.name, error })
+    })
     this.#head = loaded.head
     this.#logged = loaded.tail.length
     this.#compactor = new Compactor(options.name, options.engine, options.observer, loaded.base)
@@ -98,8 +100,16 @@ export class Pipeline {
     return this.#commit.name === 'idle' && this.#pending.length === 0
   }
 
-  /** Queues an update whose shape is known to be sound; 'missing' means it was not queued. */
-  submit(submission: Submission, shape: UpdateShape): Admission {
+  /**
+   * Queues an update whose shape is known to be sound. 'missing' and 'refused': it was not queued; after 'refused' its
+   * sender has been told to come back when storage works again.
+   */
+  submit(submission: Submission, shape: UpdateShape): Admission | 'refused' {
+    const bytes = submission.update?.length ?? 0
+    if (this.#pendingBytes > 0 && this.#pendingBytes + bytes > this.#options.limits.maxPendingBytesPerDocument) {
+      submission.from.close(CloseCode.tryAgainLater, 'storage cannot keep up')
+      return 'refused'
+    }
     const admission = this.content.admit(shape)
     if (admission === 'nothing') this.#queue({ ...submission, update: null })
     else if (admission !== 'missing') this.#queue({ ...submission, appends: admission === 'appends' })
@@ -126,15 +136,23 @@ export class Pipeline {
    * that takes. What is accepted later is not waited for: in a busy document that would never end.
    */
   settle(): Promise<void> {
-    if (this.isSettled) return Promise.resolve()
-    return new Promise((resolve) => {
-      this.#settling.push({ left: this.#pending.length, resolve })
-      this.#work() // after the line above: what brings nothing new is settled at once
-    })
+    return new Promise((resolve) => this.#whenSettled(resolve))
   }
 
-  /** A last snapshot, if anything was written since the previous one and the `Y.Doc` to encode is there anyway. */
+  /** The document's state with everything accepted so far, as one update; not before that is durable. */
+  read(): Promise<Uint8Array> {
+    return new Promise((resolve) => this.#whenSettled(() => resolve(this.content.whole())))
+  }
+
+  #whenSettled(done: () => void): void {
+    if (this.isSettled) return done()
+    this.#settling.push({ left: this.#pending.length, resolve: done })
+    this.#work() // after the line above: what brings nothing new is settled at once
+  }
+
+  /** A last snapshot, if anything was written since the previous one and making it costs little. */
   async compact(): Promise<void> {
+    await this.#compactor.finished
     if (this.#head !== null && this.#logged > 0 && this.content.isCheap && this.isSettled)
       await this.#snapshot(this.#head)
   }
@@ -150,9 +168,6 @@ export class Pipeline {
   #queue(submission: Submission): void {
     this.#pending.push(submission)
     this.#pendingBytes += submission.update?.length ?? 0
-    if (this.#pendingBytes > this.#options.limits.maxPendingBytesPerDocument) {
-      submission.from.close(CloseCode.tryAgainLater, 'storage cannot keep up')
-    }
     this.schedule()
   }
 
@@ -182,6 +197,7 @@ export class Pipeline {
     const applied = this.content.apply(written)
     if (batch.length < SMALL_BATCH)
       this.#transactionMs += (this.#options.clock.now() - start - this.#transactionMs) * SMOOTHING
+    if (!applied.ok && applied.culprit === 'none') return this.#judgeAgain(batch)
     if (!applied.ok) return this.#recover(batch, this.#convict(written, applied.culprit), applied.error)
     if (applied.merged === null) return this.#finish(batch)
     this.#append(batch, applied.merged, FIRST_RETRY_MS)
@@ -285,7 +301,7 @@ export class Pipeline {
     let later = false
     for (const participant of this.#waiting) {
       if (clock.now() > end) return this.schedule()
-      const outcome = participant.serve()
+      const outcome = serve(participant)
       if (outcome === 'done') this.#waiting.delete(participant)
       later ||= outcome === 'later'
     }
@@ -315,7 +331,17 @@ export class Pipeline {
     this.#options.observer.observe({ type: 'poisoned', document: this.#options.name, error })
     if (culprit === undefined) this.#isolate = batch.length
     else culprit.from.fail(new MalformedUpdateError('update cannot be integrated', error))
-    const again = [...batch.filter((submission) => submission !== culprit), ...this.#pending]
+    this.#admitAgain(batch.filter((submission) => submission !== culprit))
+  }
+
+  /** Memory was made anew from a log of which a part cannot be used. */
+  #judgeAgain(batch: Submission[]): void {
+    this.content.discard()
+    this.#admitAgain(batch)
+  }
+
+  #admitAgain(batch: Submission[]): void {
+    const again = [...batch, ...this.#pending]
     this.#pending = []
     this.#pendingBytes = 0
     for (const submission of again) this.#readmit(submission)
@@ -333,7 +359,21 @@ export class Pipeline {
   }
 
   async #snapshot(upTo: Cursor): Promise<void> {
-    this.#logged = 0
-    await this.#compactor.run(upTo, this.content.takeSnapshot())
+    const logged = this.#logged
+    try {
+      if (await this.#compactor.run(upTo, this.content.takeSnapshot())) this.#logged -= logged
+    } catch (error) {
+      this.#options.observer.observe({ type: 'compactionFailed', document: this.#options.name, error: toError(error) })
+    }
+  }
+}
+
+/** What goes wrong with one participant is no matter of the others. */
+function serve(participant: Participant): ReturnType<Participant['serve']> {
+  try {
+    return participant.serve()
+  } catch (error) {
+    participant.fail(toScriptoriumError(error))
+    return 'done'
   }
 }

@@ -130,6 +130,7 @@ export class Uploads {
   #offer(pipeline: Pipeline, submission: Submission, shape: UpdateShape): boolean {
     const admission = pipeline.submit(submission, shape)
     if (admission === 'missing') return false
+    if (admission === 'refused') return true
     this.#pendingUpdates += 1
     if (admission !== 'nothing') this.#pendingBytes += submission.update?.length ?? 0
     this.#applyBackpressure()

@@ -26,6 +26,8 @@ import { YWebsocketChannel } from './yWebsocketChannel.ts'
 
 /** Milliseconds a socket whose owner is disputed has to show that it lives. */
 const CHALLENGE_TIMEOUT_MS = 5_000
+/** Who may wait for the answer to one such question; the rest is told that it lives. */
+const MAX_CHALLENGERS = 64
 /** Milliseconds a refused y-websocket client is held: versions up to 3.0 come back at once, for ever, without jitter. */
 const DENIAL_HOLD_MS = 2_000
 const noPrefix = new Uint8Array()
@@ -139,6 +141,10 @@ export class Connection implements Link, SocketEvents, OutboxListener {
   challenge(): Promise<boolean> {
     if (this.#state.name === 'closing') return Promise.resolve(false)
     if (this.#isPaused) return Promise.resolve(true) // we would not hear its answer
+    // One question at a time, whoever asks: what costs the asker two frames must not cost this client a ping each.
+    const asked = this.#challenges
+    if (asked !== null)
+      return asked.length < MAX_CHALLENGERS ? new Promise((resolve) => asked.push(resolve)) : Promise.resolve(true)
     return new Promise((resolve) => {
       const cancel = this.#context.clock.after(CHALLENGE_TIMEOUT_MS, () => this.terminate())
       this.#challenges ??= []

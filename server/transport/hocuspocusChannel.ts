@@ -109,10 +109,20 @@ export class HocuspocusChannel implements Channel {
     }
     const name = this.#nameOf(address)
     if (name === null) return null
+    this.#checkCrowd(name)
     const dialect = { protocol: 'hocuspocus', key: address, prefix: encodeString(address), acknowledges: true } as const
     const attached = registry.open(name).join({ link, dialect, budget: this.#budget })
     this.#sessions.set(address, attached)
     return attached
+  }
+
+  #checkCrowd(name: string): void {
+    const { maxSessionsPerDocument } = this.#options.limits
+    const prefix = `${name}${SESSION_SEPARATOR}`
+    let count = 0
+    for (const address of this.#sessions.keys()) if (address === name || address.startsWith(prefix)) count += 1
+    if (count < maxSessionsPerDocument) return
+    throw new LimitExceededError('maxSessionsPerDocument', `more than ${count} sessions of one document on one socket`)
   }
 
   /** Null, and the client told, when the address names no document; the socket and its other documents go on. */

@@ -11,6 +11,8 @@ export interface UpdateShape {
    * References of a client to itself are left out: the run provides them, or whatever lets the run start at its clock.
    */
   readonly needs: ReadonlyMap<number, number> | null
+  /** True when a struct stands under a key of a map or is an attribute; absent otherwise. */
+  readonly keyed?: true
   /** [client, clock, length] per deleted range, in wire order. */
   readonly deletes: readonly number[]
   /** Where the delete set begins in the update's bytes. */

@@ -48,6 +48,7 @@ class UpdateWalk {
   readonly #limits: UpdateLimits
   readonly #runs: number[] = []
   #structs = 0
+  #keyed = false
   #needs: Map<number, number> | null = null
   #neededClient = -1
   #neededClock = -1
@@ -64,7 +65,8 @@ class UpdateWalk {
     const deleteSetOffset = this.#reader.position
     const deletes = readDeletes(this.#reader)
     if (this.#reader.remaining > 0) this.#reader.fail('has bytes after its end')
-    return { runs: this.#runs, needs: this.#needs, deletes, deleteSetOffset }
+    const shape = { runs: this.#runs, needs: this.#needs, deletes, deleteSetOffset }
+    return this.#keyed ? { ...shape, keyed: true } : shape
   }
 
   #readBlocks(): void {
@@ -117,6 +119,7 @@ class UpdateWalk {
     if (info === GC || info === SKIP) return reader.varUint()
     const kind = info & KIND
     if (kind === GC || kind === SKIP) reader.fail('has neighbours on a struct that cannot have any')
+    if ((info & HAS_PARENT_SUB) !== 0) this.#keyed = true
     if ((info & (HAS_ORIGIN | HAS_RIGHT_ORIGIN)) === 0) {
       this.#readParent(info)
     } else {

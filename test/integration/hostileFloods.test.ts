@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { MemoryEngine } from '../../server/engine/memory/memoryEngine.ts'
+import { defaultLimits } from '../../shared/limits.ts'
 import { FaultyEngine } from '../../server/testing/faultyEngine.ts'
 import { hurriedClock, StoppedClock } from '../support/clocks.ts'
 import type { Collaborator } from '../support/collaborator.ts'
@@ -243,7 +244,7 @@ test('C68: presence of others reaches a socket again that was full for another r
 })
 
 test('C69: many sessions of one document on one socket share one budget', async () => {
-  const limits = { syncBurstMs: 10, syncRefillMsPerSecond: 1 }
+  const limits = { syncBurstMs: 10, syncRefillMsPerSecond: 1, maxSessionsPerDocument: 256 }
   const room = await HostileRoom.open({ clock: new BusyClock(new StoppedClock()), limits })
   await fill(room, 64 * KIB)
   const attacker = await room.join('hocuspocus')
@@ -257,6 +258,16 @@ test('C69: many sessions of one document on one socket share one budget', async 
   await room.staysUp()
   expect(attacker.addresses.size).toBeLessThan(30)
   expect(attacker.raw.closeFrame).toBeNull()
+})
+
+test('C40: one socket is no crowd: it has at most maxSessionsPerDocument sessions of one document', async () => {
+  const room = await HostileRoom.open()
+  const attacker = await room.join('hocuspocus')
+  for (let session = 1; session <= defaultLimits.maxSessionsPerDocument; session += 1) {
+    attacker.raw.send(concat(string(`${ROOM}\0${String(session)}`), message.step1(varUint(0))))
+  }
+  expect((await attacker.closed()).code).toBe(1008)
+  await room.staysUp()
 })
 
 test('C41: a victim that is not read from because storage is slow does not lose its socket to who claims its presence', async () => {
