@@ -25,7 +25,7 @@ export interface Limits {
   readonly maxStateVectorBytes: number
   /** State-vector entries beyond the number of clients the document knows. Same bomb, by count. */
   readonly maxForeignStateVectorEntries: number
-  /** Milliseconds of CPU one session may cause by SyncStep1, as a burst. Stops amplification: 3 bytes in, 4 MB out. */
+  /** Milliseconds of CPU one socket may cause by SyncStep1, as a burst. Stops amplification: 3 bytes in, 4 MB out. */
   readonly syncBurstMs: number
   /** Milliseconds of CPU per second by which that budget refills. */
   readonly syncRefillMsPerSecond: number

@@ -58,8 +58,8 @@ export interface PipelineOptions {
 /**
  * The path of one edit: admitted → pending → one transaction → one record → durable → one frame for everybody.
  *
- * Updates that arrive while a commit is in flight wait; the next commit applies all of them in one `Y.Doc` transaction,
- * and the one update that Yjs makes of it is both the log record and what every participant receives. Joins and probes
+ * Updates that arrive while a commit is in flight wait; the next commit makes one update of all of them, which is both
+ * the log record and what every participant receives. Joins and probes
  * are answered between two commits only, when memory holds what the log holds (rules D1 to D9 of SPEC.md).
  */
 export class Pipeline {
