@@ -9,9 +9,9 @@ const DURATION_MS = fromEnvironment('SOAK_MS', 120_000)
 const FIRST = fromEnvironment('SOAK_SEED', Math.floor(Math.random() * 0x4000_0000))
 /**
  * Histories in a thousand that may end with somebody's own state one change behind: who adopts a raised clock and loses
- * the socket before hearing of its own newest state comes back with the one before (SPEC A6). About 0.5 do.
+ * the socket before hearing of its own newest state comes back with the one before (SPEC A6). Measured: 5 of 27,674.
  */
-const ROLLED_BACK_PER_THOUSAND = 3
+const ROLLED_BACK_PER_THOUSAND = 0.6
 
 interface Soaked {
   readonly histories: number
@@ -32,6 +32,15 @@ async function soak(history: (seed: number) => Promise<void>): Promise<Soaked> {
   return { histories: seed - FIRST, failures }
 }
 
+/** Somebody's own state, exactly one change old. Anything else that is wrong is a failure like any other. */
+function isOneBehind({ message }: Error): boolean {
+  const found = /expected \{ owner: (\d+), value: (\d+) \} to deeply equal \{ owner: (\d+), value: (\d+) \}/.exec(
+    message,
+  )
+  const [owner, value, trueOwner, trueValue] = (found ?? []).slice(1).map(Number)
+  return owner !== undefined && owner === trueOwner && value === (trueValue ?? 0) - 1
+}
+
 describe('soak', () => {
   it(`P1, P2: convergence histories from seed ${FIRST}`, async () => {
     const { histories, failures } = await soak(runConvergenceHistory)
@@ -42,8 +51,7 @@ describe('soak', () => {
   it(`P4, A6: presence histories from seed ${FIRST}`, async () => {
     const { histories, failures } = await soak(runPresenceHistory)
     expect(histories).toBeGreaterThan(1000)
-    const isRollback = /expected \{ owner: \d+, value: \d+ \} to deeply equal \{ owner: \d+, value: \d+ \}/
-    expect(failures.filter((failure) => !isRollback.test(failure.message))).toEqual([])
+    expect(failures.filter((failure) => !isOneBehind(failure))).toEqual([])
     expect((1000 * failures.length) / histories).toBeLessThan(ROLLED_BACK_PER_THOUSAND)
   })
 })

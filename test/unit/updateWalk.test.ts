@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
-import { MalformedUpdateError } from '../../shared/errors.ts'
+import { LimitExceededError, MalformedUpdateError } from '../../shared/errors.ts'
 import { defaultLimits } from '../../shared/limits.ts'
 import { walkUpdate } from '../../shared/update/walkUpdate.ts'
 import { updateCorpus } from '../fuzz/updateCorpus.ts'
@@ -166,6 +166,17 @@ describe('walkUpdate on what would hang, over-allocate or half-apply', () => {
     doc.getText('text').delete(1, 2)
     refuse(Y.encodeStateAsUpdateV2(doc), /bytes after its end|announces/)
     refuse(bytes('00010000000001000100010200001602000001fdffffffff7f0000'), /./)
+  })
+
+  it('C27: refuses an update of more structs than maxStructsPerUpdate, in one block or in several', () => {
+    const limits = { ...defaultLimits, maxStructsPerUpdate: 3 }
+    expect(walkUpdate(bytes('01 03 05 00 00 01 00 01 00 01 00'), limits).runs).toEqual([5, 0, 3])
+    for (const update of [
+      '01 04 05 00 00 01 00 01 00 01 00 01 00',
+      '02 02 06 00 00 01 00 01 02 05 00 00 01 00 01 00',
+    ]) {
+      expect(() => walkUpdate(bytes(update), limits)).toThrowError(LimitExceededError)
+    }
   })
 
   it('C27: describes 100,000 collected structs by one run', () => {
