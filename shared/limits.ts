@@ -41,6 +41,11 @@ export interface Limits {
   readonly maxHeldUpdatesPerSession: number
   /** Structs in one update. Stops amplification: a 2-byte struct takes Yjs 64 bytes or more (1008). */
   readonly maxStructsPerUpdate: number
+  /**
+   * Structs and deleted ranges per second of one socket, after a burst of `maxStructsPerUpdate`; above it the socket is
+   * not read from for a while. Same amplification, repeated: a million of them costs Yjs about 300 ms.
+   */
+  readonly maxStructsPerSecond: number
   /** Nesting of arrays and maps inside one value. Stops stack overflow in decoders (1007). */
   readonly maxValueDepth: number
   /**
@@ -95,6 +100,7 @@ export const defaultLimits: Limits = {
   maxHeldBytesPerSession: MIB,
   maxHeldUpdatesPerSession: 256,
   maxStructsPerUpdate: 1_000_000,
+  maxStructsPerSecond: 500_000,
   maxValueDepth: 64,
   maxAwarenessBytes: 64 * KIB,
   maxPresenceBytes: 16 * KIB,

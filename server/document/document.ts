@@ -55,7 +55,7 @@ export class Document implements Room {
     return this.#sessions.size
   }
 
-  join(options: Pick<SessionOptions, 'link' | 'dialect' | 'budget'>): Session {
+  join(options: Pick<SessionOptions, 'link' | 'dialect' | 'budgets'>): Session {
     const { limits, clock, observer } = this.#options
     const session = new Session({ ...options, limits, clock, observer }, this.#presence, this)
     this.#sessions.add(session)

@@ -8,6 +8,8 @@ export interface Submission {
   readonly from: Participant
   /** Null: nothing new in it, but its acknowledgement has to wait for what is being committed. */
   readonly update: Uint8Array | null
+  /** Structs and deleted ranges in it: what Yjs' work grows with. */
+  readonly structs: number
   /**
    * Whether it continues exactly where the document's structs end, without deleting anything. Then nothing but its own
    * bytes is needed to log and relay it, if they are plain.

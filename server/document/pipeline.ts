@@ -18,6 +18,8 @@ import type { Presence } from './presence.ts'
 /** What one transaction may merge; the rest is for the next beat. Bounds the stall: 8,192 updates take about 15 ms. */
 const MAX_BATCH_UPDATES = 8192
 const MAX_BATCH_BYTES = 4 * 1024 * 1024
+/** A struct may be two bytes: 4 MiB of them would stall everybody for more than half a second. */
+const MAX_BATCH_STRUCTS = 250_000
 /** Milliseconds of CPU one socket write costs: 11 µs were measured, in rooms of 50 to 200. */
 const WRITE_COST_MS = 0.011
 /**
@@ -212,11 +214,13 @@ export class Pipeline {
   #take(): Submission[] {
     let count = 0
     let bytes = 0
+    let structs = 0
     const most = this.#isolate > 0 ? 1 : MAX_BATCH_UPDATES
     for (const submission of this.#pending) {
-      if (count >= most || (count > 0 && bytes >= MAX_BATCH_BYTES)) break
+      if (count >= most || (count > 0 && (bytes >= MAX_BATCH_BYTES || structs >= MAX_BATCH_STRUCTS))) break
       count += 1
       bytes += submission.update?.length ?? 0
+      structs += submission.structs
     }
     this.#isolate = Math.max(0, this.#isolate - 1)
     this.#pendingBytes -= bytes

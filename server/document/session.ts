@@ -13,7 +13,8 @@ import type { Pipeline } from './pipeline.ts'
 import type { Presence } from './presence.ts'
 import type { Speaker } from './presenceEntry.ts'
 import type { SessionOptions } from './sessionOptions.ts'
-import { SyncBudget } from './syncBudget.ts'
+import { createBudgets } from './budgets.ts'
+import type { Budgets } from './budgets.ts'
 import type { Uploader } from './uploads.ts'
 import { Uploads } from './uploads.ts'
 
@@ -54,7 +55,7 @@ export class Session implements Uploader, Speaker {
   readonly #presence: Presence
   readonly #room: Room
   #state: State = { name: 'joining', queue: { messages: [], bytes: 0 } }
-  readonly #budget: SyncBudget
+  readonly #budgets: Budgets
   #uploads: Uploads | null = null
   /** The newest SyncStep1 not yet answered; `after` = how many of the session's updates must be settled first. */
   #request: { readonly stateVector: Uint8Array; readonly after: number } | null = null
@@ -66,7 +67,7 @@ export class Session implements Uploader, Speaker {
 
   constructor(options: SessionOptions, presence: Presence, room: Room) {
     this.#options = options
-    this.#budget = options.budget ?? new SyncBudget(options.limits)
+    this.#budgets = options.budgets ?? createBudgets(options.limits, options.clock.now())
     this.#presence = presence
     this.#room = room
   }
@@ -257,7 +258,7 @@ export class Session implements Uploader, Speaker {
   }
 
   #submit(pipeline: Pipeline, update: Uint8Array, answersUs: boolean): void {
-    this.#uploads ??= new Uploads(this, this.#options, this.#budget)
+    this.#uploads ??= new Uploads(this, this.#options, this.#budgets)
     this.#uploads.submit(pipeline, update, { answersUs, askedAt: this.#askedAt })
   }
 
@@ -282,7 +283,7 @@ export class Session implements Uploader, Speaker {
   #answer(pipeline: Pipeline, stateVector: Uint8Array): boolean {
     const { clock, link, dialect } = this.#options
     const start = clock.now()
-    if (this.#budget.wait(start) > 0) return false
+    if (this.#budgets.sync.wait(start) > 0) return false
     this.#request = null
     try {
       const { step2, updates } = pipeline.content.answer(stateVector)
@@ -293,7 +294,7 @@ export class Session implements Uploader, Speaker {
       this.fail(toScriptoriumError(error))
       return true
     }
-    this.#budget.spend(clock.now() - start)
+    this.#budgets.sync.spend(clock.now() - start)
     this.#becomeLive(pipeline)
     return true
   }

@@ -1,11 +1,11 @@
 import { LimitExceededError, toScriptoriumError } from '../../shared/errors.ts'
 import type { UpdateShape } from '../../shared/update/updateShape.ts'
 import { walkUpdate } from '../../shared/update/walkUpdate.ts'
+import type { Budgets } from './budgets.ts'
 import { HeldUpdates } from './heldUpdates.ts'
 import type { Participant, Submission } from './participant.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { SessionOptions } from './sessionOptions.ts'
-import type { SyncBudget } from './syncBudget.ts'
 
 /** The session whose uploads these are. */
 export interface Uploader extends Participant {
@@ -20,7 +20,7 @@ export interface Uploader extends Participant {
 export class Uploads {
   readonly #from: Uploader
   readonly #options: SessionOptions
-  readonly #budget: SyncBudget
+  readonly #budgets: Budgets
   readonly #held: HeldUpdates
   #submitted = 0
   #settled = 0
@@ -31,11 +31,13 @@ export class Uploads {
   #uninvited = 0
   /** `content.admitted` when the held updates were last tried. */
   #retriedAt = -1
+  /** Ends the pause for having sent too many structs; its holder is `#held`, the other pause's is this. */
+  #rest: (() => void) | null = null
 
-  constructor(from: Uploader, options: SessionOptions, budget: SyncBudget) {
+  constructor(from: Uploader, options: SessionOptions, budgets: Budgets) {
     this.#from = from
     this.#options = options
-    this.#budget = budget
+    this.#budgets = budgets
     this.#held = new HeldUpdates(options.limits)
   }
 
@@ -71,8 +73,9 @@ export class Uploads {
     const acknowledge = !(answersUs && this.#uninvited > 0)
     if (!acknowledge) this.#uninvited -= 1
     const arrivedAt = this.#options.clock.now()
-    const submission = { from: this.#from, update, appends: false, acknowledge, arrivedAt }
     const shape = walkUpdate(update, this.#options.limits)
+    const structs = this.#pay(shape)
+    const submission = { from: this.#from, update, structs, appends: false, acknowledge, arrivedAt }
     this.#submitted += 1
     if (this.#offer(pipeline, submission, shape)) {
       if (answersUs && this.isHolding) pipeline.await(this.#from)
@@ -122,6 +125,8 @@ export class Uploads {
   }
 
   end(): void {
+    this.#rest?.()
+    this.#options.link.resume(this.#held)
     this.#options.link.resume(this)
     this.#held.clear()
   }
@@ -135,6 +140,20 @@ export class Uploads {
     if (admission !== 'nothing') this.#pendingBytes += submission.update?.length ?? 0
     this.#applyBackpressure()
     return true
+  }
+
+  /** Beyond its budget of structs per second the socket is not read from until that has refilled. */
+  #pay(shape: UpdateShape): number {
+    const { link, clock } = this.#options
+    const { structs } = this.#budgets
+    const count = structsOf(shape)
+    structs.spend(count)
+    const wait = structs.isSpent ? structs.wait(clock.now()) : 0
+    if (wait === 0 || this.#from.isGone) return count
+    this.#rest?.()
+    link.pause(this.#held)
+    this.#rest = clock.after(wait, () => link.resume(this.#held))
+    return count
   }
 
   #applyBackpressure(): void {
@@ -159,12 +178,22 @@ export class Uploads {
    */
   #submitFittingPart(pipeline: Pipeline, update: Uint8Array): void {
     const start = this.#options.clock.now()
-    if (this.#budget.wait(start) > 0) throw new LimitExceededError('syncBurstMs', 'too many incomplete documents')
+    if (this.#budgets.sync.wait(start) > 0) throw new LimitExceededError('syncBurstMs', 'too many incomplete documents')
     const part = pipeline.content.fittingPart(update)
-    this.#budget.spend(this.#options.clock.now() - start)
+    this.#budgets.sync.spend(this.#options.clock.now() - start)
     if (part === null) return
     this.#submitted += 1
-    const submission = { from: this.#from, update: part, appends: false, acknowledge: false, arrivedAt: start }
-    this.#offer(pipeline, submission, walkUpdate(part, this.#options.limits))
+    const shape = walkUpdate(part, this.#options.limits)
+    const origin = { from: this.#from, arrivedAt: start }
+    this.#offer(
+      pipeline,
+      { ...origin, update: part, structs: structsOf(shape), appends: false, acknowledge: false },
+      shape,
+    )
   }
+}
+
+/** What Yjs' work on an update grows with. */
+function structsOf({ structs = 1, deletes }: UpdateShape): number {
+  return structs + deletes.length / 3
 }

@@ -224,13 +224,14 @@ export class Connection implements Link, SocketEvents, OutboxListener {
 
   #open(frame: Buffer): void {
     if (frame.length === 0) throw new MalformedFrameError('empty first frame')
-    const { registry, limits, observer } = this.#context
+    const { registry, limits, clock, observer } = this.#context
     let opened: { protocol: Protocol; channel: Channel }
     if (frame[0] === 0) {
       const document = registry.open(checkName(this.#name, limits.maxNameBytes))
       opened = { protocol: 'y-websocket', channel: new YWebsocketChannel(this, document, observer) }
     } else {
-      opened = { protocol: 'hocuspocus', channel: new HocuspocusChannel({ link: this, registry, limits, observer }) }
+      const channel = new HocuspocusChannel({ link: this, registry, limits, clock, observer })
+      opened = { protocol: 'hocuspocus', channel }
     }
     this.#state = { name: 'open', ...opened }
     observer.observe({ type: 'connected', protocol: opened.protocol, remote: this.remote })

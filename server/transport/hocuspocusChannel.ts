@@ -9,7 +9,9 @@ import { encodeString } from '../../shared/wire/writer.ts'
 import type { Link } from '../document/link.ts'
 import type { Registry } from '../document/registry.ts'
 import type { Session } from '../document/session.ts'
-import { SyncBudget } from '../document/syncBudget.ts'
+import type { Clock } from '../clock.ts'
+import { createBudgets } from '../document/budgets.ts'
+import type { Budgets } from '../document/budgets.ts'
 import type { Observer } from '../observer.ts'
 import type { Channel } from './channel.ts'
 
@@ -30,6 +32,7 @@ export interface HocuspocusOptions {
   readonly link: Link
   readonly registry: Registry
   readonly limits: Limits
+  readonly clock: Clock
   readonly observer: Observer
 }
 
@@ -37,11 +40,11 @@ export interface HocuspocusOptions {
 export class HocuspocusChannel implements Channel {
   readonly #options: HocuspocusOptions
   readonly #sessions = new Map<string, Session>()
-  readonly #budget: SyncBudget
+  readonly #budgets: Budgets
 
   constructor(options: HocuspocusOptions) {
     this.#options = options
-    this.#budget = new SyncBudget(options.limits)
+    this.#budgets = createBudgets(options.limits, options.clock.now())
   }
 
   receive(frame: Uint8Array): void {
@@ -111,7 +114,7 @@ export class HocuspocusChannel implements Channel {
     if (name === null) return null
     this.#checkCrowd(name)
     const dialect = { protocol: 'hocuspocus', key: address, prefix: encodeString(address), acknowledges: true } as const
-    const attached = registry.open(name).join({ link, dialect, budget: this.#budget })
+    const attached = registry.open(name).join({ link, dialect, budgets: this.#budgets })
     this.#sessions.set(address, attached)
     return attached
   }

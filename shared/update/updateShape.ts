@@ -11,6 +11,8 @@ export interface UpdateShape {
    * References of a client to itself are left out: the run provides them, or whatever lets the run start at its clock.
    */
   readonly needs: ReadonlyMap<number, number> | null
+  /** How many structs, collected and skipped ones included; absent when that is 0 or 1, as of most updates. */
+  readonly structs?: number
   /** True when a struct stands under a key of a map or is an attribute; absent otherwise. */
   readonly keyed?: true
   /** [client, clock, length] per deleted range, in wire order. */

@@ -66,7 +66,8 @@ class UpdateWalk {
     const deletes = readDeletes(this.#reader)
     if (this.#reader.remaining > 0) this.#reader.fail('has bytes after its end')
     const shape = { runs: this.#runs, needs: this.#needs, deletes, deleteSetOffset }
-    return this.#keyed ? { ...shape, keyed: true } : shape
+    const counted = this.#structs > 1 ? { ...shape, structs: this.#structs } : shape
+    return this.#keyed ? { ...counted, keyed: true } : counted
   }
 
   #readBlocks(): void {

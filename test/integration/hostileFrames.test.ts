@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { StoppedClock } from '../support/clocks.ts'
+import { eventually } from '../support/eventually.ts'
 import { HostileRoom, ROOM } from '../support/hostileRoom.ts'
 import { rawRequest, upgradeRequest } from '../support/rawClient.ts'
 import { encodeFrame, Opcode } from '../support/rawFrames.ts'
@@ -97,6 +98,19 @@ describe.each(protocols)('frames of a %s client', (protocol) => {
     )
     expect((await attacker.closed()).code).toBe(1008)
     await room.staysUp()
+  })
+
+  test('C4: a frame that dribbles in byte by byte is closed 1008 at the limit of buffered chunks', async () => {
+    const room = await HostileRoom.open({ limits: { maxBufferedChunks: 16 } })
+    const attacker = await room.attacker(protocol)
+    attacker.write(encodeFrame(Opcode.binary, nothing, { announced: 10_000 }))
+    let sent = 0
+    await eventually(() => {
+      if (attacker.closeFrame === null && sent < 2000) attacker.write(Uint8Array.of(sent++ % 256))
+      return attacker.closeFrame !== null
+    }, 'it is closed')
+    expect((await attacker.closed()).code).toBe(1008)
+    await room.knowsNothingOf(EVIL)
   })
 
   test('C4: a fragmented edit within the limit is one edit', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
+import { StoppedClock } from '../support/clocks.ts'
 import { chainOfUpdates, Collaborator, firstUpdate } from '../support/collaborator.ts'
 import { HostileRoom, ROOM } from '../support/hostileRoom.ts'
 import { concat, hex, message, protocols, string, varUint, wires } from '../support/rawMessages.ts'
@@ -242,6 +243,22 @@ describe.each(protocols)('updates of a %s client', (protocol) => {
     attacker.say(message.update(collected(EVIL, 1_000_001)))
     expect((await attacker.closed()).code).toBe(1008)
     await room.knowsNothingOf(EVIL)
+  })
+
+  test('C27: who sends more structs than maxStructsPerSecond is not read from for a while; others do not notice', async () => {
+    const clock = new StoppedClock()
+    const limits = { maxStructsPerUpdate: 1000, maxStructsPerSecond: 10 }
+    const room = await HostileRoom.open({ clock, limits })
+    const attacker = await room.join(protocol)
+    attacker.say(message.update(collected(EVIL, 1000)))
+    await room.here.reader.until(() => room.here.reader.hasHeardOf(EVIL), 'what it may send arrives')
+    attacker.type('unread')
+    await room.staysUp()
+    await room.staysUp()
+    expect(room.here.reader.text).not.toContain('unread')
+    clock.advance(1_000)
+    await room.here.reader.until(() => room.here.reader.text.includes('unread'), 'it is read from again')
+    expect(attacker.raw.closeFrame).toBeNull()
   })
 
   test('C27: an update of 100,000 collected structs is stored as few bytes', async () => {

@@ -39,12 +39,12 @@ export function toSession(world: World) {
 /** Through the channel that the transport would pick, in bytes. */
 export function toChannel(world: World) {
   return (link: SimLink, client: SimClient): Wiring => {
-    const { registry, limits } = world
+    const { registry, limits, clock } = world
     const prefix = addressPrefix(client.address)
     const channel: Channel =
       client.address === null
         ? new YWebsocketChannel(link, registry.open(client.document), world)
-        : new HocuspocusChannel({ link, registry, limits, observer: world })
+        : new HocuspocusChannel({ link, registry, limits, clock, observer: world })
     return {
       receive: (message) => guarded(link, () => channel.receive(Buffer.concat([prefix, message]))),
       drained: () => channel.drained(),

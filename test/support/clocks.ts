@@ -1,11 +1,16 @@
 import type { Clock } from '../../server/clock.ts'
 
-/** Real timers, but `now` stands still until the test moves it: budgets do not refill, and rates are exact. */
+/**
+ * `now` stands still until the test moves it: budgets do not refill, and rates are exact. Timers end when their time has
+ * come by this clock or by the real one.
+ */
 export class StoppedClock implements Clock {
   #now = 1000
+  readonly #timers = new Map<() => void, number>()
 
   advance(milliseconds: number): void {
     this.#now += milliseconds
+    for (const [end, due] of this.#timers) if (due <= this.#now) end()
   }
 
   now(): number {
@@ -17,8 +22,17 @@ export class StoppedClock implements Clock {
   }
 
   after(milliseconds: number, task: () => void): () => void {
-    const timer = setTimeout(task, milliseconds).unref()
-    return () => clearTimeout(timer)
+    const cancel = (): void => {
+      this.#timers.delete(end)
+      clearTimeout(timer)
+    }
+    const end = (): void => {
+      cancel()
+      task()
+    }
+    const timer = setTimeout(end, milliseconds).unref()
+    this.#timers.set(end, this.#now + milliseconds)
+    return cancel
   }
 }
 

@@ -4,18 +4,18 @@ import { defaultLimits } from '../../shared/limits.ts'
 import { checkName, nameFromUrl } from '../../shared/names.ts'
 import { HeldUpdates } from '../../server/document/heldUpdates.ts'
 import type { Participant, Submission } from '../../server/document/participant.ts'
-import { SyncBudget } from '../../server/document/syncBudget.ts'
+import { Budget } from '../../server/document/budgets.ts'
 import { PingBudget } from '../../server/transport/pingBudget.ts'
 
 const shape = { runs: [], needs: null, deletes: [], deleteSetOffset: 0 }
 
 function submission(update: Uint8Array): Submission {
-  return { from: {} as Participant, update, appends: false, acknowledge: true, arrivedAt: 0 }
+  return { from: {} as Participant, update, structs: 1, appends: false, acknowledge: true, arrivedAt: 0 }
 }
 
-describe('sync budget', () => {
+describe('budget', () => {
   it('S6: a burst, then what is refilled per second, and waits that suffice', () => {
-    const budget = new SyncBudget({ ...defaultLimits, syncBurstMs: 100, syncRefillMsPerSecond: 50 })
+    const budget = new Budget(100, 50, 0)
     expect(budget.wait(0)).toBe(0)
     budget.spend(100)
     const wait = budget.wait(0)

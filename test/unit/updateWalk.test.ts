@@ -55,9 +55,9 @@ function shapeByYjs(update: Uint8Array) {
   return { runs, needs: needs.size === 0 ? null : needs, deletes }
 }
 
-/** The shape without `keyed`, which has tests of its own. */
+/** The shape without `keyed` and `structs`, which have tests of their own. */
 function structsOf(update: Uint8Array) {
-  const { keyed: _keyed, ...shape } = walkUpdate(update)
+  const { keyed: _keyed, structs: _structs, ...shape } = walkUpdate(update)
   return shape
 }
 
@@ -65,11 +65,12 @@ describe('walkUpdate on what Yjs writes', () => {
   const corpus = updateCorpus()
 
   it.each(corpus)('finds in "$name" what Yjs finds', ({ update }) => {
-    const { deleteSetOffset, keyed = false, ...shape } = walkUpdate(update)
+    const { deleteSetOffset, keyed = false, structs = 1, ...shape } = walkUpdate(update)
     const hasKey = Y.decodeUpdate(update).structs.some(
       (struct) => struct instanceof Y.Item && struct.parentSub !== null,
     )
     expect(keyed || !hasKey).toBe(true)
+    expect(structs).toBe(Math.max(1, Y.decodeUpdate(update).structs.length))
     expect(shape).toEqual(shapeByYjs(update))
     expect(structsOf(Uint8Array.of(0, ...update.subarray(deleteSetOffset))).deletes).toEqual(shape.deletes)
   })
