@@ -7,7 +7,7 @@ import { defineConfig } from 'vite'
 export default defineConfig({
   root: import.meta.dirname,
   logLevel: 'warn',
-  ssr: { noExternal: true, external: ['classic-level', 'pino-pretty'] },
+  ssr: { noExternal: true, external: ['classic-level', 'pino-pretty', '@redis/client', 'pg'] },
   build: {
     ssr: 'main.ts',
     outDir: '../dist/bin',

@@ -43,12 +43,54 @@ export interface ListQuery {
   readonly limit: number
 }
 
+/** What nodes tell one another about a document, besides its log: lost when nobody listens, never repeated by the engine. */
+export interface Message {
+  /** `Engine.node` of the sender. */
+  readonly from: string
+  /** Short ASCII; who does not know it ignores the message, so that nodes of different versions get along. */
+  readonly kind: string
+  readonly bytes: Uint8Array
+}
+
 /**
- * Where updates become durable. Yjs updates commute and applying one twice changes nothing, so order, duplicates and
- * concurrent writers are harmless; only loss is not. Every method rejects with `StorageError`; every implementation
- * passes `server/testing/engineContract.ts`.
+ * Who follows a document. Called in a turn of the event loop of its own, never from inside a method of the engine; must
+ * not throw, and must copy what it keeps of a message.
+ */
+export interface Sink {
+  /** Somebody else's entry, durable. In the order of the log, without a hole; sometimes a second time. */
+  entry(entry: Entry): void
+  /** Never one's own. */
+  message(message: Message): void
+  /**
+   * The order cannot be kept: entries were trimmed before they could be fetched, or the storage lost some that were
+   * durable (a failover, a restart without its data). Nothing more is given to this sink. `load`, compare, append again
+   * what the storage no longer has, and subscribe anew.
+   */
+  stale(): void
+  /** A node is known to be gone. An engine that cannot know says nothing. */
+  left(node: string): void
+}
+
+export interface Subscription {
+  /**
+   * The last entry up to which nothing is missing: all before it, and it, have been given to the sink or were appended
+   * by this node. What may be handed to `compact` as `upTo`; later entries may exist, also of our own.
+   */
+  readonly position: Cursor | null
+  /** From now on the sink is left alone. Idempotent. */
+  end(): void
+}
+
+/**
+ * Where updates become durable, and how they reach the other nodes that share the storage. Yjs updates commute and
+ * applying one twice changes nothing, so order, duplicates and concurrent writers are harmless; only loss is not. Every
+ * method that returns a promise rejects with `StorageError`; every implementation passes
+ * `server/testing/engineContract.ts`.
  */
 export interface Engine {
+  /** Names this process among all that share the storage; another one after every start. Short ASCII. */
+  readonly node: string
+  readonly durability: Durability
   /** One atomic view of the document; `damaged` never hides what is still valid, and a failed read never looks empty. */
   load(document: string): Promise<Loaded>
   /** Entries after `after`, or 'trimmed' when compaction has dropped some of them: load again then. */
@@ -61,9 +103,16 @@ export interface Engine {
   /**
    * Replaces everything up to and including `upTo` by the snapshot, in one atomic step. Compare-and-swap: false, and
    * nothing changed, unless `base` is still what `load` returned or what the last successful `compact` had as `upTo`.
-   * The previous generation (snapshot and entries) stays readable until the next compaction.
+   * The entries since the generation before stay readable until the next compaction.
    */
   compact(document: string, base: Cursor | null, upTo: Cursor, snapshot: Snapshot): Promise<boolean>
+  /**
+   * Follows the document from `after` on, which is the `head` of what `load` returned. Never fails: while the storage
+   * cannot be reached nothing comes, and what was missed comes afterwards. One subscription per document and node.
+   */
+  subscribe(document: string, after: Cursor | null, sink: Sink): Subscription
+  /** Tells the other nodes that have subscribed; best effort, and nobody learns whether it arrived. */
+  publish(document: string, kind: string, bytes: Uint8Array): void
   /** Removes the document and everything about it. Removing one that does not exist is no error. */
   remove(document: string): Promise<void>
   list(query: ListQuery): Promise<readonly string[]>
@@ -74,7 +123,9 @@ export interface Engine {
 
 /**
  * What "durable" means, weakest promise last:
- * `fsync`: on the disk, survives power loss. `os`: handed to the operating system, survives `kill -9` of the process
- * but not power loss. `memory`: kept in the process, survives nothing; for tests and throw-away servers.
+ * `fsync`: on the disk, survives power loss. `everysec`: on the disk within a second (Redis); up to two seconds are lost
+ * when the machine or the Redis process dies, nothing when ours does. `os`: handed to the operating system, survives
+ * `kill -9` of the process but not power loss. `memory`: kept in the process, survives nothing; for tests and throw-away
+ * servers.
  */
-export type Durability = 'fsync' | 'os' | 'memory'
+export type Durability = 'fsync' | 'everysec' | 'os' | 'memory'

@@ -1,4 +1,17 @@
-import type { Cursor, Engine, EngineHealth, Entry, ListQuery, Loaded, Snapshot } from './engine.ts'
+import type {
+  Cursor,
+  Durability,
+  Engine,
+  EngineHealth,
+  Entry,
+  ListQuery,
+  Loaded,
+  Sink,
+  Snapshot,
+  Subscription,
+} from './engine.ts'
+
+import { StorageError } from '../../shared/errors.ts'
 
 /**
  * Stands for an engine that is still being opened, so that a server can be composed, and attached to somebody's HTTP
@@ -18,6 +31,14 @@ export class OpeningEngine implements Engine {
         // Reported by `ready`, and by every call.
       },
     )
+  }
+
+  get node(): string {
+    return this.#opened().node
+  }
+
+  get durability(): Durability {
+    return this.#opened().durability
   }
 
   get isOpen(): boolean {
@@ -46,12 +67,26 @@ export class OpeningEngine implements Engine {
     return (await this.#opening).compact(document, base, upTo, snapshot)
   }
 
+  /** Whoever subscribes has loaded the document. */
+  subscribe(document: string, after: Cursor | null, sink: Sink): Subscription {
+    return this.#opened().subscribe(document, after, sink)
+  }
+
+  publish(document: string, kind: string, bytes: Uint8Array): void {
+    this.#engine?.publish(document, kind, bytes)
+  }
+
   async remove(document: string): Promise<void> {
     return (await this.#opening).remove(document)
   }
 
   async list(query: ListQuery): Promise<readonly string[]> {
     return (await this.#opening).list(query)
+  }
+
+  #opened(): Engine {
+    if (this.#engine === null) throw new StorageError('STORAGE_UNAVAILABLE', 'The storage is not open yet.')
+    return this.#engine
   }
 
   health(): EngineHealth {

@@ -1,5 +1,16 @@
 import { StorageError } from '../../shared/errors.ts'
-import type { Cursor, Engine, EngineHealth, Entry, ListQuery, Loaded, Snapshot } from '../engine/engine.ts'
+import type {
+  Cursor,
+  Durability,
+  Engine,
+  EngineHealth,
+  Entry,
+  ListQuery,
+  Loaded,
+  Sink,
+  Snapshot,
+  Subscription,
+} from '../engine/engine.ts'
 
 export type Operation = 'load' | 'tail' | 'append' | 'compact' | 'remove' | 'list'
 
@@ -69,6 +80,22 @@ export class FaultyEngine implements Engine {
 
   compact(document: string, base: Cursor | null, upTo: Cursor, snapshot: Snapshot): Promise<boolean> {
     return this.#run('compact', () => this.#inner.compact(document, base, upTo, snapshot))
+  }
+
+  get node(): string {
+    return this.#inner.node
+  }
+
+  get durability(): Durability {
+    return this.#inner.durability
+  }
+
+  subscribe(document: string, after: Cursor | null, sink: Sink): Subscription {
+    return this.#inner.subscribe(document, after, sink)
+  }
+
+  publish(document: string, kind: string, bytes: Uint8Array): void {
+    this.#inner.publish(document, kind, bytes)
   }
 
   remove(document: string): Promise<void> {

@@ -1,7 +1,20 @@
+import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { StorageError } from '../../../shared/errors.ts'
 import { type Clock, systemClock } from '../../clock.ts'
-import type { Cursor, Durability, Engine, EngineHealth, Entry, ListQuery, Loaded, Snapshot } from '../engine.ts'
+import type {
+  Cursor,
+  Durability,
+  Engine,
+  EngineHealth,
+  Entry,
+  ListQuery,
+  Loaded,
+  Sink,
+  Snapshot,
+  Subscription,
+} from '../engine.ts'
+import { Fanout } from '../fanout.ts'
 import { asStorageError, type Database, openDatabase } from './database.ts'
 import { PROBE_KEY } from './keys.ts'
 import { LevelSession } from './levelSession.ts'
@@ -14,7 +27,7 @@ export interface LevelEngineOptions {
   /** Data directory; created when it does not exist. One process at a time. */
   readonly directory: string
   /** 'memory' is not a level of this engine: the composition root uses the memory engine then. */
-  readonly durability: Exclude<Durability, 'memory'>
+  readonly durability: 'fsync' | 'os'
   /** Default: the real one. */
   readonly clock?: Clock
   /** Called on every change between working and not working. Must not throw. */
@@ -71,8 +84,10 @@ interface Opened {
 
 /** Gives every call to the current session, and replaces the session after a failed write. */
 class LevelEngine implements Engine {
+  readonly node = randomBytes(6).toString('hex')
+  readonly durability: Durability
   readonly #directory: string
-  readonly #sync: boolean
+  readonly #fanout = new Fanout()
   readonly #clock: Clock
   readonly #onHealth: (health: EngineHealth) => void
   readonly #marker: Marker
@@ -85,7 +100,7 @@ class LevelEngine implements Engine {
 
   constructor(options: LevelEngineOptions, opened: Opened) {
     this.#directory = options.directory
-    this.#sync = options.durability === 'fsync'
+    this.durability = options.durability
     this.#clock = options.clock ?? systemClock
     this.#onHealth = options.onHealth ?? (() => undefined)
     this.#marker = opened.marker
@@ -102,7 +117,19 @@ class LevelEngine implements Engine {
   }
 
   append(document: string, update: Uint8Array): Promise<Cursor> {
-    return this.#use('Writing', (session) => session.append(document, update))
+    return this.#use('Writing', (session) => session.append(document, update)).then((cursor) => {
+      this.#fanout.appended(this.node, document, { cursor, update })
+      return cursor
+    })
+  }
+
+  /** There are no other nodes: nothing can have been missed, and nothing comes. */
+  subscribe(document: string, after: Cursor | null, sink: Sink): Subscription {
+    return this.#fanout.follow({ node: this.node, document, after, sink }, Promise.resolve([]))
+  }
+
+  publish(): void {
+    // There is nobody to tell.
   }
 
   compact(document: string, base: Cursor | null, upTo: Cursor, snapshot: Snapshot): Promise<boolean> {
@@ -158,7 +185,7 @@ class LevelEngine implements Engine {
     const session: LevelSession = new LevelSession({
       database,
       epoch: this.#marker.epoch,
-      sync: this.#sync,
+      sync: this.durability === 'fsync',
       clock: this.#clock,
       quarantine: this.#quarantine,
       onFailure: (error) => this.#failed(session, error),

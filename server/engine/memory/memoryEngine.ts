@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { StorageError } from '../../../shared/errors.ts'
 import { formatCursor, parseCursor } from '../cursor.ts'
-import type { Cursor, Engine, EngineHealth, Entry, ListQuery, Loaded, Snapshot } from '../engine.ts'
+import type { Cursor, Engine, EngineHealth, Entry, ListQuery, Loaded, Sink, Snapshot, Subscription } from '../engine.ts'
+import { Fanout } from '../fanout.ts'
+import type { Missed } from '../fanout.ts'
 
 interface Generation {
   readonly base: number
@@ -17,33 +19,46 @@ interface StoredDocument {
   head: number
 }
 
+/** What several memory engines share, as several nodes share one database. */
+export class MemoryStore {
+  readonly documents = new Map<string, StoredDocument>()
+  readonly epoch = randomBytes(6).toString('hex')
+  readonly fanout = new Fanout()
+}
+
 /**
  * Keeps documents in the process: nothing survives it. For tests, demonstrations and throw-away servers. Copies what it
  * is given, so that a caller who reuses a buffer cannot change what is stored.
  */
 export class MemoryEngine implements Engine {
-  readonly #documents = new Map<string, StoredDocument>()
-  readonly #epoch = randomBytes(6).toString('hex')
+  readonly node = randomBytes(6).toString('hex')
+  readonly durability = 'memory'
+  readonly #store: MemoryStore
   #closed = false
+
+  /** @param store default: one that nobody else uses */
+  constructor(store = new MemoryStore()) {
+    this.#store = store
+  }
 
   async load(document: string): Promise<Loaded> {
     this.#requireOpen()
-    const stored = this.#documents.get(document)
+    const stored = this.#store.documents.get(document)
     if (stored === undefined) return { base: null, snapshot: null, tail: [], head: null, damaged: false }
     const base = stored.current?.base ?? 0
     return {
-      base: base === 0 ? null : formatCursor(this.#epoch, base),
+      base: base === 0 ? null : formatCursor(this.#store.epoch, base),
       snapshot: stored.current?.snapshot ?? null,
       tail: stored.entries.slice(base - stored.previous),
-      head: formatCursor(this.#epoch, stored.head),
+      head: formatCursor(this.#store.epoch, stored.head),
       damaged: false,
     }
   }
 
   async tail(document: string, after: Cursor): Promise<readonly Entry[] | 'trimmed'> {
     this.#requireOpen()
-    const stored = this.#documents.get(document)
-    const sequence = parseCursor(this.#epoch, after)
+    const stored = this.#store.documents.get(document)
+    const sequence = parseCursor(this.#store.epoch, after)
     if (stored === undefined || sequence === null) return 'trimmed'
     if (sequence < stored.previous || sequence > stored.head) return 'trimmed'
     return stored.entries.slice(sequence - stored.previous)
@@ -51,19 +66,21 @@ export class MemoryEngine implements Engine {
 
   async append(document: string, update: Uint8Array): Promise<Cursor> {
     this.#requireOpen()
-    const stored = this.#documents.get(document) ?? { entries: [], current: null, previous: 0, head: 0 }
-    this.#documents.set(document, stored)
+    const stored = this.#store.documents.get(document) ?? { entries: [], current: null, previous: 0, head: 0 }
+    this.#store.documents.set(document, stored)
     stored.head += 1
-    const cursor = formatCursor(this.#epoch, stored.head)
-    stored.entries.push({ cursor, update: update.slice() })
+    const cursor = formatCursor(this.#store.epoch, stored.head)
+    const entry = { cursor, update: update.slice() }
+    stored.entries.push(entry)
+    this.#store.fanout.appended(this.node, document, entry)
     return cursor
   }
 
   async compact(document: string, base: Cursor | null, upTo: Cursor, snapshot: Snapshot): Promise<boolean> {
     this.#requireOpen()
-    const stored = this.#documents.get(document)
-    const from = base === null ? 0 : parseCursor(this.#epoch, base)
-    const to = parseCursor(this.#epoch, upTo)
+    const stored = this.#store.documents.get(document)
+    const from = base === null ? 0 : parseCursor(this.#store.epoch, base)
+    const to = parseCursor(this.#store.epoch, upTo)
     if (stored === undefined || to === null) return false
     const current = stored.current?.base ?? 0
     if (from !== current || to < current || to > stored.head) return false
@@ -75,15 +92,24 @@ export class MemoryEngine implements Engine {
     return true
   }
 
+  subscribe(document: string, after: Cursor | null, sink: Sink): Subscription {
+    const missed = this.#missed(document, after)
+    return this.#store.fanout.follow({ node: this.node, document, after, sink }, missed)
+  }
+
+  publish(document: string, kind: string, bytes: Uint8Array): void {
+    this.#store.fanout.published(document, { from: this.node, kind, bytes: bytes.slice() })
+  }
+
   async remove(document: string): Promise<void> {
     this.#requireOpen()
-    this.#documents.delete(document)
+    this.#store.documents.delete(document)
   }
 
   async list(query: ListQuery): Promise<readonly string[]> {
     this.#requireOpen()
     const { prefix = '', after, limit } = query
-    const names = [...this.#documents.keys()].filter((name) => name.startsWith(prefix))
+    const names = [...this.#store.documents.keys()].filter((name) => name.startsWith(prefix))
     const sorted = names.sort(compareNames)
     const start = after === undefined ? 0 : sorted.findIndex((name) => compareNames(name, after) > 0)
     return start === -1 ? [] : sorted.slice(start, start + limit)
@@ -94,7 +120,15 @@ export class MemoryEngine implements Engine {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return
     this.#closed = true
+    this.#store.fanout.left(this.node)
+  }
+
+  async #missed(document: string, after: Cursor | null): Promise<Missed> {
+    if (after !== null) return this.tail(document, after)
+    const { snapshot, tail } = await this.load(document)
+    return snapshot === null ? tail : 'trimmed'
   }
 
   #requireOpen(): void {
