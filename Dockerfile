@@ -5,7 +5,10 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci
 COPY . .
-RUN npm run build && npm prune --omit=dev
+RUN npm run build
+# What --redis and --archive need is optional for who installs the package; the image has it, in the locked versions.
+RUN npm install --omit=dev --save-prod \
+    $(node -p "const { devDependencies: locked } = require('./package.json'); ['@redis/client', 'pg'].map((name) => name + '@' + locked[name]).join(' ')")
 
 FROM node:22-bookworm-slim
 ENV NODE_ENV=production \

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
+import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import { InvalidOptionError } from '../shared/errors.ts'
 import type { Announcement } from './cli/banner.ts'
-import { banner, warnings } from './cli/banner.ts'
+import { banner, storagePlace, warnings } from './cli/banner.ts'
 import { readCommandLine, UsageError } from './cli/program.ts'
 import { Shutdown } from './cli/shutdown.ts'
 import { describeStartFailure } from './cli/startFailure.ts'
@@ -10,13 +11,18 @@ import { systemClock } from './clock.ts'
 import { createLogger, resolveFormat, standardOutput } from './log.ts'
 import type { ParsedOptions } from './options/parse.ts'
 import { parseOptions } from './options/parse.ts'
+import type { Options } from './options/table.ts'
 import { packageVersion } from './package.ts'
 import { createServer } from './server.ts'
+import { createPrimary, workerCount } from './workers/createPrimary.ts'
+import { WORKER_ARGUMENT } from './workers/messages.ts'
+import { runWorker } from './workers/worker.ts'
 
 /** The program was called wrongly: nothing was started. */
 const usageExitCode = 2
 
 async function main(args: readonly string[]): Promise<void> {
+  if (args[0] === WORKER_ARGUMENT && process.send !== undefined) return runWorker()
   const parsed = readArguments(args)
   if (parsed !== undefined) await serve(parsed)
 }
@@ -39,12 +45,13 @@ async function serve(parsed: ParsedOptions): Promise<void> {
   const logger = createLogger(parsed.options, target)
   let shutdown: Shutdown | undefined
   try {
-    const server = createServer({ ...parsed.options, logger, processMetrics: true })
+    const options = { ...parsed.options, workers: workerCount(parsed.options.workers) }
+    const server = composeServer(options, logger)
     shutdown = new Shutdown({ ...shutdownParts(parsed, logger), server })
     superviseProcess(shutdown)
     const listening = await server.listen()
     const asBanner = resolveFormat(parsed.options.logFormat, target) === 'pretty'
-    announce({ version: packageVersion, options: parsed.options, listening }, logger, asBanner)
+    announce({ version: packageVersion, options, listening }, logger, asBanner)
   } catch (error) {
     // Stopped while still starting: how that ends is decided there.
     if (shutdown?.stopping === true) return
@@ -52,6 +59,12 @@ async function serve(parsed: ParsedOptions): Promise<void> {
     complain(describeStartFailure(error, parsed))
     process.exit(1)
   }
+}
+
+/** One process that does everything, or one that shares it out. */
+function composeServer(options: Options & { readonly workers: number }, logger: Logger) {
+  if (options.workers === 1) return createServer({ ...options, logger, processMetrics: true })
+  return createPrimary(options, { entry: fileURLToPath(import.meta.url), logger })
 }
 
 function shutdownParts({ options }: ParsedOptions, logger: Logger) {
@@ -77,12 +90,12 @@ function superviseProcess(shutdown: Shutdown): void {
 
 function announce(announcement: Announcement, logger: Logger, asBanner: boolean): void {
   const { options, listening, version } = announcement
+  const { workers } = options
   if (asBanner) {
     process.stdout.write(banner(announcement))
     return
   }
-  const { dataDir, durability } = options
-  logger.info({ ...listening, dataDir, durability, authentication: 'off', version }, 'listening')
+  logger.info({ ...listening, documents: storagePlace(options), workers, authentication: 'off', version }, 'listening')
   for (const warning of warnings(options, listening)) logger.warn(warning)
 }
 

@@ -9,6 +9,8 @@ interface MetricSources {
   readonly documents: () => number
   /** What went over the sockets since the start. */
   readonly traffic: () => Traffic
+  /** Nodes that share the storage and were heard of lately. */
+  readonly nodes: () => number
 }
 
 /** Counted for every frame, and therefore in plain numbers by whoever handles frames. */
@@ -69,6 +71,7 @@ type Observe = (event: ServerEvent) => void
 function addSources(registry: Registry, sources: MetricSources): void {
   gauge(registry, 'sockets_open', 'Open WebSockets, those that have not spoken yet included.', sources.connections)
   gauge(registry, 'documents_open', 'Documents in memory.', sources.documents)
+  gauge(registry, 'cluster_nodes', 'Nodes that share the storage, as seen from this one.', sources.nodes)
   const { traffic } = sources
   reading(registry, 'messages_total', 'Messages received.', () => traffic().framesIn)
   reading(registry, 'writes_total', 'Writes to sockets; one may carry several frames.', () => traffic().writes)

@@ -47,6 +47,21 @@ export type ServerEvent =
   | { readonly type: 'compactionFailed'; readonly document: string; readonly error: Error }
   /** Yjs refused or only half understood what validation had let through: the document was reloaded, the sender closed. */
   | { readonly type: 'poisoned'; readonly document: string; readonly error: Error }
+  /** Another node's records were taken in. */
+  | {
+      readonly type: 'replicated'
+      readonly document: string
+      readonly entries: number
+      readonly recipients: number
+    }
+  /** The thread to the other nodes was lost, or the storage lost something: the log is read again and compared. */
+  | { readonly type: 'stale'; readonly document: string }
+  /** That has been done. Bytes the storage had lost and was given again, and bytes we had not heard of. */
+  | { readonly type: 'reconciled'; readonly document: string; readonly restored: number; readonly received: number }
+  /** What another node is said to have said could not be read: ignored. */
+  | { readonly type: 'badMessage'; readonly document: string; readonly kind: string }
+  /** What came on a document's channel was not written by a node of this version: ignored. */
+  | { readonly type: 'poisonMessage'; readonly document: string }
   /** Unreadable data was found in storage and copied aside; `document` is null when it is a whole file. */
   | { readonly type: 'quarantined'; readonly document: string | null; readonly file: string; readonly reason: string }
   /** The engine changed between working and not working. */

@@ -19,6 +19,8 @@ export const CloseCode = {
   restarting: 1012,
   /** The server cannot keep up or cannot store right now. */
   tryAgainLater: 1013,
+  /** The operator closed every connection to the document. Come back. */
+  disconnected: 4500,
   /** The address names no document. Final. */
   invalidName: 4400,
 } as const

@@ -68,8 +68,9 @@ export type StorageErrorCode =
   | 'STORAGE_CORRUPT' //  the database does not open
   | 'STORAGE_UNAVAILABLE' // writing or reading failed; the same call may succeed later
   | 'STORAGE_CLOSED' //   used after close()
+  | 'ARCHIVE_DAMAGED' //  an archived part of a document is missing or not what was kept: never taken for "empty"
 
-/** Thrown by an `Engine`. */
+/** Thrown by an `Engine` and by an `Archive`. */
 export class StorageError extends ScriptoriumError<StorageErrorCode> {}
 
 /** A fault of this server's. The connection in whose name it happened is closed 1011; nothing else is touched. */

@@ -1,4 +1,5 @@
 import * as Y from 'yjs'
+import { toError } from '../../shared/errors.ts'
 import type { Limits } from '../../shared/limits.ts'
 import { containsDeletes, mergeDeletes, readDeleteSet } from '../../shared/update/deleteSet.ts'
 import type { DeleteSet } from '../../shared/update/deleteSet.ts'
@@ -6,63 +7,32 @@ import { advance, bringsNothing, decodeStateVector, encodeStateVector } from '..
 import type { UpdateShape } from '../../shared/update/updateShape.ts'
 import { mergePlain } from '../../shared/update/plainUpdate.ts'
 import { walkUpdate } from '../../shared/update/walkUpdate.ts'
-import { EMPTY_STATE_VECTOR, EMPTY_UPDATE, syncStep2, syncUpdate } from '../../shared/wire/messages.ts'
+import { EMPTY_STATE_VECTOR, EMPTY_UPDATE, syncUpdate } from '../../shared/wire/messages.ts'
 import type { Loaded, Snapshot } from '../engine/engine.ts'
+import { Answers } from './answers.ts'
+import type { Answer, Answering } from './answers.ts'
 import { Broadcast } from './broadcast.ts'
+import type { Admission, Applied } from './admission.ts'
 import type { Submission } from './participant.ts'
 import { canApply, isPending, rebuild } from './rebuild.ts'
 
-/** Log entries after which a snapshot is worth its price: every joiner receives them one by one. */
-const MAX_TAIL_ENTRIES = 300
-/** Large documents may have longer tails: one more entry per this many bytes of snapshot. */
-const SNAPSHOT_BYTES_PER_TAIL_ENTRY = 4096
-/** Bytes of log below which no snapshot is made, however small the document. */
-const MIN_TAIL_BYTES = 64 * 1024
 /** Bytes of log above which a snapshot is made, however large the document: half of what a socket may have unread. */
-const MAX_TAIL_BYTES = 2 * 1024 * 1024
-/** Answers to other than empty state vectors kept per version: clients that reconnect together know the same. */
-const MAX_CACHED_ANSWERS = 16
+export const MAX_TAIL_BYTES = 2 * 1024 * 1024
 
 /** What the log holds has been judged when it came; a whole document may have more structs than one update may. */
-const OURS = { maxValueDepth: Infinity, maxStructsPerUpdate: Infinity }
+export const OURS = { maxValueDepth: Infinity, maxStructsPerUpdate: Infinity }
 
 /** Submissions put together without Yjs; of more than that, Yjs makes fewer bytes. */
 const MAX_PLAIN = 256
 /** Bytes of a document that is taken apart for a last snapshot although nobody needed its `Y.Doc`. */
 const MAX_CHEAP_BYTES = 256 * 1024
-const EMPTY_ANSWER = syncStep2(EMPTY_UPDATE)
-
-/** What a received update means to the document. */
-export type Admission =
-  /** All of it is known already. */
-  | 'nothing'
-  /** It fits, and overlaps with nothing: one client goes on exactly where it stopped, and deletes nothing. */
-  | 'appends'
-  /** It fits; the frontier counts it now, as after 'appends'. */
-  | 'fits'
-  /** It builds on something unknown. */
-  | 'missing'
-
-export type Applied =
-  /** One update that merges the whole batch; null when the batch changed nothing. */
-  | { readonly ok: true; readonly merged: Uint8Array | null }
-  /** Yjs threw on one of the updates (its index), or left something pending (null): the document in memory is spoilt. */
-  | { readonly ok: false; readonly culprit: number | null; readonly error: Error }
-  /** Part of the log turned out to be unusable: what was admitted has to be judged again, by what is really there. */
-  | { readonly ok: false; readonly culprit: 'none' }
-
-/** What a client lacks: one SyncStep2, and updates that follow it. */
-export interface Answer {
-  readonly step2: Broadcast
-  readonly updates: readonly Broadcast[]
-}
 
 /**
  * What one document holds: the encoded state of the last snapshot and the committed updates since, exactly as the engine
  * has them, and, once somebody has made more of it than plain typing does, a `Y.Doc`. Only the committed bytes are ever shown to clients. Knows no
  * sessions and does no I/O.
  */
-export class Content {
+export class Content implements Answering {
   readonly #limits: Limits
   #snapshot: Snapshot
   #tail: Uint8Array[]
@@ -83,8 +53,7 @@ export class Content {
   readonly #onLoss: (error: Error) => void
   /** Whether anything here stands under a key; null: not looked yet. */
   #keyed: boolean | null = null
-  #whole: { readonly step2: Broadcast; readonly updates: Broadcast[] } | null = null
-  #answers: Map<string, Answer> | null = null
+  readonly #answers = new Answers(this)
   #version = 0
   #admitted = 0
   #rewinds = 0
@@ -96,11 +65,11 @@ export class Content {
     this.#limits = limits
     this.#onLoss = onLoss
     this.#snapshot = loaded.snapshot ?? { state: EMPTY_UPDATE, stateVector: EMPTY_STATE_VECTOR }
-    this.#tail = loaded.tail.map((entry) => entry.update)
+    this.#tail = loaded.tail.map((entry) => entry.update).filter((update) => this.#read(update) !== null)
     this.#tailBytes = this.#tail.reduce((sum, update) => sum + update.length, 0)
     const { vector, complete } = this.#committedVector()
     this.#frontier = vector
-    this.#damaged = loaded.damaged || !complete
+    this.#damaged = loaded.damaged || this.#lossy || !complete
     if (this.#damaged) this.#frontier = vectorOf(this.#wake())
   }
 
@@ -123,14 +92,14 @@ export class Content {
     return this.#rewinds
   }
 
-  /** Whether the tail has grown so long that a snapshot pays. */
-  get wantsSnapshot(): boolean {
-    const { state } = this.#snapshot
-    if (this.#lossy) return false
-    return (
-      this.#tail.length > Math.max(MAX_TAIL_ENTRIES, state.length / SNAPSHOT_BYTES_PER_TAIL_ENTRY) ||
-      this.#tailBytes > Math.min(MAX_TAIL_BYTES, Math.max(MIN_TAIL_BYTES, state.length / 2))
-    )
+  /** Whether there is something in the log that a snapshot would lose. */
+  get isLossy(): boolean {
+    return this.#lossy
+  }
+
+  /** What a joiner receives. */
+  get sizes(): { readonly entries: number; readonly bytes: number; readonly snapshotBytes: number } {
+    return { entries: this.#tail.length, bytes: this.#tailBytes, snapshotBytes: this.#snapshot.state.length }
   }
 
   /** Whether a snapshot can be made at no cost worth mentioning. */
@@ -209,13 +178,44 @@ export class Content {
 
   /** The merged update is durable: it belongs to what clients may see. `isAll`: nothing else has been admitted since. */
   committed(merged: Uint8Array, broadcast: Broadcast, isAll: boolean): void {
-    this.#version += 1
     this.#isStored = isAll && this.#doc === null
-    this.#tail.push(merged)
-    this.#tailBytes += merged.length
-    if (this.#deletes !== null) mergeDeletes(this.#deletes, walkUpdate(merged, OURS))
-    this.#answers = null
-    this.#whole?.updates.push(broadcast)
+    this.#record(merged, broadcast)
+  }
+
+  /**
+   * Takes in an update that another node has made durable. 'missing': it builds on something we lack, and was left out.
+   * Not while committing.
+   */
+  absorb(update: Uint8Array): 'known' | 'new' | 'missing' {
+    const shape = this.#read(update)
+    if (shape === null) return 'known'
+    if (this.#isStored && bringsNothing(this.#frontier, shape) && this.#knowsDeletes(shape)) return 'known'
+    if (!this.#damaged && advance(this.#frontier, shape) === 'missing') return 'missing'
+    this.#admitted += 1
+    if (shape.keyed === true) this.#keyed = true
+    if (this.#doc !== null) this.#behind.push(update)
+    this.#record(update, new Broadcast(syncUpdate(update)))
+    if (this.#damaged) this.#frontier = vectorOf(this.#wake())
+    return 'new'
+  }
+
+  /** Null: it is not an update. The log keeps it, and so no snapshot is made any more. */
+  #read(update: Uint8Array): UpdateShape | null {
+    try {
+      return walkUpdate(update, OURS)
+    } catch (error) {
+      this.#lossy = true
+      this.#onLoss(toError(error))
+      return null
+    }
+  }
+
+  #record(update: Uint8Array, broadcast: Broadcast): void {
+    this.#version += 1
+    this.#tail.push(update)
+    this.#tailBytes += update.length
+    if (this.#deletes !== null) mergeDeletes(this.#deletes, walkUpdate(update, OURS))
+    this.#answers.grew(broadcast)
   }
 
   /**
@@ -259,25 +259,30 @@ export class Content {
    * @throws MalformedFrameError, LimitExceededError when the state vector is not one
    */
   answer(stateVector: Uint8Array): Answer {
-    if (stateVector.length === 1 && stateVector[0] === 0) return this.#wholeAnswer()
-    const key = Buffer.from(stateVector.buffer, stateVector.byteOffset, stateVector.length).toString('latin1')
-    const cached = this.#answers?.get(key)
-    if (cached !== undefined) return cached
-    decodeStateVector(stateVector, this.#frontier.size + this.#limits.maxForeignStateVectorEntries)
-    const answer = this.#answerTo(stateVector)
-    if (this.#answers === null || this.#answers.size >= MAX_CACHED_ANSWERS) this.#answers = new Map()
-    this.#answers.set(key, answer)
-    return answer
+    if (stateVector.length === 1 && stateVector[0] === 0) return this.#answers.whole()
+    const most = this.#frontier.size + this.#limits.maxForeignStateVectorEntries
+    return this.#answers.difference(stateVector, () => decodeStateVector(stateVector, most))
+  }
+
+  get stored(): Answering['stored'] {
+    return { state: this.#snapshot.state, tail: this.#tail }
+  }
+
+  get prefersDoc(): Answering['prefersDoc'] {
+    // What cannot be connected is not in a Y.Doc's structs, but its encoding carries it: clients may have the rest.
+    // And a tail that outgrew its limit (its snapshot failed) would be more than a joiner's socket may have unread.
+    if ((this.#damaged && this.#doc !== null) || this.#tailBytes > MAX_TAIL_BYTES) return 'always'
+    return this.#doc === null ? 'never' : 'for differences'
+  }
+
+  /** One update with everything that a client which knows `stateVector` (default: nothing) lacks. Not while committing. */
+  encode(stateVector?: Uint8Array): Uint8Array {
+    return Y.encodeStateAsUpdate(this.#wake(), stateVector)
   }
 
   /** The whole committed state as one update. Not while committing. */
   whole(): Uint8Array {
     return this.#tail.length === 0 ? this.#snapshot.state : Y.encodeStateAsUpdate(this.#wake())
-  }
-
-  /** One update with everything that a client which knows `stateVector` lacks. Not while committing. */
-  difference(stateVector: Uint8Array): Uint8Array {
-    return Y.encodeStateAsUpdate(this.#wake(), stateVector)
   }
 
   /** Encodes the whole state anew, which from now on is what joiners receive. Not while committing. */
@@ -287,7 +292,7 @@ export class Content {
     this.#tail = []
     this.#tailBytes = 0
     this.#deletes = null
-    this.#whole = null
+    this.#answers.forget()
     return this.#snapshot
   }
 
@@ -295,30 +300,6 @@ export class Content {
     this.#doc?.destroy()
     this.#doc = null
     this.#behind = []
-  }
-
-  #answerTo(stateVector: Uint8Array): Answer {
-    if (this.#doc !== null || this.#tailBytes > MAX_TAIL_BYTES) {
-      return { step2: new Broadcast(syncStep2(this.difference(stateVector))), updates: [] }
-    }
-    return { ...this.#wholeAnswer(), step2: new Broadcast(syncStep2(Y.diffUpdate(this.#snapshot.state, stateVector))) }
-  }
-
-  #wholeAnswer(): Answer {
-    // What cannot be connected is not in a Y.Doc's structs, but its encoding carries it: clients may have the rest.
-    // And a tail that outgrew its limit (its snapshot failed) would be more than a joiner's socket may have unread.
-    if ((this.#damaged && this.#doc !== null) || this.#tailBytes > MAX_TAIL_BYTES) {
-      return { step2: new Broadcast(syncStep2(Y.encodeStateAsUpdate(this.#wake()))), updates: [] }
-    }
-    // Not worth keeping: most of what idles here is documents nobody has written in yet.
-    if (this.#tail.length === 0 && this.#snapshot.state === EMPTY_UPDATE) {
-      return { step2: new Broadcast(EMPTY_ANSWER), updates: [] }
-    }
-    this.#whole ??= {
-      step2: new Broadcast(syncStep2(this.#snapshot.state)),
-      updates: this.#tail.map((update) => new Broadcast(syncUpdate(update))),
-    }
-    return this.#whole
   }
 
   #knowsDeletes(shape: UpdateShape): boolean {

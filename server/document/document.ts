@@ -18,6 +18,9 @@ const JOIN_TIMEOUT_MS = 10_000
 /** Milliseconds an abandoned document is kept: a reloaded page is back sooner. */
 const LINGER_MS = 1_000
 
+/** An awareness update about nobody. */
+const NOBODY = new Uint8Array([0])
+
 type State =
   /** One load, or the wait before the next attempt, shared by all joiners. A failure never looks like "empty". */
   | { readonly name: 'loading'; cancelRetry: () => void; cancelDeadline: () => void }
@@ -68,9 +71,20 @@ export class Document implements Room {
     return session
   }
 
+  /** Closes every session here; their clients come back on their own. */
+  disconnect(reason: string): void {
+    for (const session of this.#sessions) session.close(CloseCode.disconnected, reason)
+  }
+
+  /** Everybody who is present, on all nodes, as an awareness update; null while it is not known. */
+  everybody(): Uint8Array | null {
+    return this.#state.name === 'open' ? (this.#presence.encodeAll() ?? NOBODY) : null
+  }
+
   /** Drops stale collaborators. */
   sweep(now: number): void {
     this.#presence.sweep(now)
+    if (this.#state.name === 'open') this.#state.pipeline.tick(now)
   }
 
   /** Resolves when everything accepted is durable. */

@@ -1,5 +1,6 @@
+import * as Y from 'yjs'
 import { CloseCode } from '../../shared/closeCodes.ts'
-import { MalformedUpdateError, toError, toScriptoriumError } from '../../shared/errors.ts'
+import { MalformedUpdateError, toError } from '../../shared/errors.ts'
 import type { Limits } from '../../shared/limits.ts'
 import type { UpdateShape } from '../../shared/update/updateShape.ts'
 import { walkUpdate } from '../../shared/update/walkUpdate.ts'
@@ -11,15 +12,15 @@ import { Beat } from './beat.ts'
 import { Broadcast } from './broadcast.ts'
 import { Compactor } from './compactor.ts'
 import { Content } from './content.ts'
-import type { Admission } from './content.ts'
+import type { Admission } from './admission.ts'
 import type { Participant, Submission } from './participant.ts'
 import type { Presence } from './presence.ts'
+import { Queue } from './queue.ts'
+import { difference } from './reconcile.ts'
+import { Replica } from './replica.ts'
+import type { Reader } from './replica.ts'
+import { Waitlist } from './waitlist.ts'
 
-/** What one transaction may merge; the rest is for the next beat. Bounds the stall: 8,192 updates take about 15 ms. */
-const MAX_BATCH_UPDATES = 8192
-const MAX_BATCH_BYTES = 4 * 1024 * 1024
-/** A struct may be two bytes: 4 MiB of them would stall everybody for more than half a second. */
-const MAX_BATCH_STRUCTS = 250_000
 /** Milliseconds of CPU one socket write costs: 11 µs were measured, in rooms of 50 to 200. */
 const WRITE_COST_MS = 0.011
 /**
@@ -32,10 +33,6 @@ const SMALL_BATCH = 256
 /** Milliseconds before a failed append is tried again; doubled each time. */
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 2_000
-/** Milliseconds one round of answering may take, then others have their turn: 500 may come back at once (C115). */
-const MAX_SERVE_MS = 15
-/** Milliseconds after which a participant whose budget is spent is served again. */
-const SERVE_AGAIN_MS = 100
 
 type Commit =
   | { readonly name: 'idle' }
@@ -64,42 +61,39 @@ export interface PipelineOptions {
  * the log record and what every participant receives. Joins and probes
  * are answered between two commits only, when memory holds what the log holds (rules D1 to D9 of SPEC.md).
  */
-export class Pipeline {
+export class Pipeline implements Reader {
   readonly content: Content
   readonly #options: PipelineOptions
   readonly #beat: Beat
   readonly #compactor: Compactor
-  readonly #waiting = new Set<Participant>()
-  #pending: Submission[] = []
-  #pendingBytes = 0
+  readonly #replica: Replica
+  readonly #waiting: Waitlist
+  readonly #pending = new Queue()
   #commit: Commit = idle
-  #head: Cursor | null
-  #logged: number
   /** While positive, batches hold one update, so that a poisonous one convicts its sender. */
   #isolate = 0
   /** Who waits for its part of the queue to be durable: `left` = how much of that is still pending. */
   #settling: { left: number; readonly resolve: () => void }[] = []
   #transactionMs = 0
-  #retry: (() => void) | null = null
 
   constructor(options: PipelineOptions, loaded: Loaded) {
     this.#options = options
     this.content = new Content(loaded, options.limits, (error) => {
       options.observer.observe({ type: 'poisoned', document: options.name, error })
     })
-    this.#head = loaded.head
-    this.#logged = loaded.tail.length
-    this.#compactor = new Compactor(options.name, options.engine, options.observer, loaded.base)
+    this.#compactor = new Compactor(options, loaded)
     this.#beat = new Beat(
       options.clock,
       () => options.participants.size * WRITE_COST_MS + this.#transactionMs,
       () => this.#work(),
     )
+    this.#waiting = new Waitlist(options.clock, () => this.schedule())
+    this.#replica = new Replica(options, loaded.head, this)
   }
 
   /** True when everything accepted is durable. */
   get isSettled(): boolean {
-    return this.#commit.name === 'idle' && this.#pending.length === 0
+    return this.#commit.name === 'idle' && this.#pending.length === 0 && this.#replica.isCurrent
   }
 
   /**
@@ -108,7 +102,7 @@ export class Pipeline {
    */
   submit(submission: Submission, shape: UpdateShape): Admission | 'refused' {
     const bytes = submission.update?.length ?? 0
-    if (this.#pendingBytes > 0 && this.#pendingBytes + bytes > this.#options.limits.maxPendingBytesPerDocument) {
+    if (this.#pending.bytes > 0 && this.#pending.bytes + bytes > this.#options.limits.maxPendingBytesPerDocument) {
       submission.from.close(CloseCode.tryAgainLater, 'storage cannot keep up')
       return 'refused'
     }
@@ -127,6 +121,16 @@ export class Pipeline {
   /** Something is to be done: presence to relay, a request to answer, updates to commit. */
   schedule(): void {
     this.#beat.schedule()
+  }
+
+  /** To be called every second. */
+  tick(now: number): void {
+    this.#replica.tick(now)
+  }
+
+  compactedElsewhere(upTo: Cursor): void {
+    this.#compactor.compactedElsewhere(upTo)
+    this.schedule()
   }
 
   leave(participant: Participant): void {
@@ -155,13 +159,14 @@ export class Pipeline {
   /** A last snapshot, if anything was written since the previous one and making it costs little. */
   async compact(): Promise<void> {
     await this.#compactor.finished
-    if (this.#head !== null && this.#logged > 0 && this.content.isCheap && this.isSettled)
-      await this.#snapshot(this.#head)
+    if (this.#commit.name === 'idle') this.#replicate()
+    if (this.#compactor.hasEntries && this.content.isCheap && this.isSettled) await this.#snapshot()
   }
 
   destroy(): void {
     this.#beat.stop()
-    this.#retry?.()
+    this.#waiting.stop()
+    this.#replica.end()
     if (this.#commit.name === 'blocked') this.#commit.cancel()
     this.#commit = { name: 'closed' }
     this.content.destroy()
@@ -169,7 +174,6 @@ export class Pipeline {
 
   #queue(submission: Submission): void {
     this.#pending.push(submission)
-    this.#pendingBytes += submission.update?.length ?? 0
     this.schedule()
   }
 
@@ -180,7 +184,8 @@ export class Pipeline {
       return false
     }
     if (this.#hasNothingToDo()) return false
-    if (this.#commit.name === 'idle' && this.#pending.length > 0) this.#commitNext()
+    if (this.#commit.name === 'idle') this.#replicate()
+    if (this.#isIdle() && this.#pending.length > 0) this.#commitNext()
     else this.#rest()
     // What changed in the same beat is to leave in one write with the update, but not to wait for a slow disk.
     if (this.#options.presence.changed) this.schedule()
@@ -188,7 +193,64 @@ export class Pipeline {
   }
 
   #hasNothingToDo(): boolean {
-    return this.isSettled && this.#waiting.size === 0 && !this.#options.presence.changed && this.#settling.length === 0
+    const { presence } = this.#options
+    const isQuiet = this.#waiting.isEmpty && !presence.changed && this.#settling.length === 0 && !this.#hasNews
+    return this.isSettled && isQuiet
+  }
+
+  get #hasNews(): boolean {
+    return this.#replica.hasNews || this.#compactor.mayFold
+  }
+
+  /** A method, because what was called since the last look may have changed it. */
+  #isIdle(): boolean {
+    return this.#commit.name === 'idle'
+  }
+
+  /** Takes in what other nodes have made durable. Between two commits, like everything that is shown to clients. */
+  #replicate(): void {
+    const reading = this.#replica.takeReading()
+    if (reading !== null) this.#reconcile(reading)
+    this.#compactor.fold(this.content)
+    const entries = this.#replica.takeEntries()
+    if (entries.length > 0) this.#absorb(entries.map(({ update }) => update))
+  }
+
+  #absorb(updates: readonly Uint8Array[]): void {
+    const fresh: Uint8Array[] = []
+    for (const update of updates) {
+      const outcome = this.content.absorb(update)
+      // The log never has such a gap, unless the storage has lost something.
+      if (outcome === 'missing') return this.#replica.stale()
+      if (outcome === 'new') fresh.push(update)
+    }
+    this.#compactor.replicated(updates.length)
+    const { name, observer, participants } = this.#options
+    observer.observe({ type: 'replicated', document: name, entries: updates.length, recipients: participants.size })
+    if (fresh.length > 0) this.#relay(fresh)
+    if (this.#compactor.isDue(this.content)) void this.#snapshot()
+  }
+
+  #relay(updates: readonly Uint8Array[]): void {
+    const [first, ...more] = updates
+    if (first === undefined) return
+    this.#deliver(new Broadcast(syncUpdate(more.length === 0 ? first : Y.mergeUpdates([...updates]))))
+  }
+
+  #deliver(broadcast: Broadcast): void {
+    let known: Uint8Array | null = null
+    const vector = (): Uint8Array => (known ??= this.content.committedVector())
+    for (const participant of this.#options.participants) participant.deliver(broadcast, vector)
+  }
+
+  /** What the storage holds and what we hold may have parted: each gets what it lacks of the other. */
+  #reconcile(loaded: Loaded): void {
+    const { name, observer, limits } = this.#options
+    const { lost, news } = difference(this.content, loaded, limits)
+    this.#compactor.begin(loaded)
+    observer.observe({ type: 'reconciled', document: name, restored: lost?.length ?? 0, received: news?.length ?? 0 })
+    if (news !== null) this.#absorb([news])
+    if (lost !== null) this.#append([], lost, FIRST_RETRY_MS)
   }
 
   #commitNext(): void {
@@ -212,59 +274,41 @@ export class Pipeline {
   }
 
   #take(): Submission[] {
-    let count = 0
-    let bytes = 0
-    let structs = 0
-    const most = this.#isolate > 0 ? 1 : MAX_BATCH_UPDATES
-    for (const submission of this.#pending) {
-      if (count >= most || (count > 0 && (bytes >= MAX_BATCH_BYTES || structs >= MAX_BATCH_STRUCTS))) break
-      count += 1
-      bytes += submission.update?.length ?? 0
-      structs += submission.structs
-    }
+    const batch = this.#pending.take(this.#isolate > 0 ? 1 : Infinity)
     this.#isolate = Math.max(0, this.#isolate - 1)
-    this.#pendingBytes -= bytes
-    for (const waiter of this.#settling) waiter.left -= count
-    if (count < this.#pending.length) return this.#pending.splice(0, count)
-    const batch = this.#pending
-    this.#pending = []
+    for (const waiter of this.#settling) waiter.left -= batch.length
     return batch
   }
 
-  #append(batch: Submission[], merged: Uint8Array, retryIn: number): void {
+  #append(batch: readonly Submission[], merged: Uint8Array, retryIn: number): void {
     const { name, engine } = this.#options
     this.#commit = { name: 'committing' }
     void engine.append(name, merged).then(
-      (cursor) => this.#durable(batch, merged, cursor),
+      () => this.#durable(batch, merged),
       (error: unknown) => this.#blocked(batch, merged, retryIn, toError(error)),
     )
   }
 
-  #durable(batch: Submission[], merged: Uint8Array, cursor: Cursor): void {
+  #durable(batch: readonly Submission[], merged: Uint8Array): void {
     if (this.#commit.name === 'closed') return
+    this.#compactor.appended()
+    if (batch[0] !== undefined) this.#show(batch, merged, batch[0].arrivedAt)
+    this.#finish(batch)
+    if (this.#compactor.isDue(this.content)) void this.#snapshot()
+  }
+
+  #show(batch: readonly Submission[], merged: Uint8Array, arrivedAt: number): void {
     const { name, clock, observer, participants } = this.#options
     const broadcast = new Broadcast(syncUpdate(merged))
-    this.#head = cursor
-    this.#logged += 1
     this.content.committed(merged, broadcast, this.#pending.length === 0)
-    let known: Uint8Array | null = null
-    const vector = (): Uint8Array => (known ??= this.content.committedVector())
-    for (const participant of participants) participant.deliver(broadcast, vector)
-    const milliseconds = clock.now() - (batch[0]?.arrivedAt ?? 0)
-    observer.observe({
-      type: 'committed',
-      document: name,
-      updates: batch.length,
-      bytes: merged.length,
-      milliseconds,
-      recipients: participants.size,
-    })
-    this.#finish(batch)
-    if (this.content.wantsSnapshot && !this.#compactor.isRunning) void this.#snapshot(cursor)
+    this.#deliver(broadcast)
+    const milliseconds = clock.now() - arrivedAt
+    const amount = { updates: batch.length, bytes: merged.length, recipients: participants.size }
+    observer.observe({ type: 'committed', document: name, milliseconds, ...amount })
   }
 
   /** The write may or may not have happened. Appending it again does no harm; showing it to anybody would. */
-  #blocked(batch: Submission[], merged: Uint8Array, retryIn: number, error: Error): void {
+  #blocked(batch: readonly Submission[], merged: Uint8Array, retryIn: number, error: Error): void {
     if (this.#commit.name === 'closed') return
     const { name, clock, observer } = this.#options
     observer.observe({ type: 'commitFailed', document: name, error, retryIn })
@@ -273,7 +317,7 @@ export class Pipeline {
     this.schedule()
   }
 
-  #finish(batch: Submission[]): void {
+  #finish(batch: readonly Submission[]): void {
     if (this.#commit.name === 'idle') this.#releaseSenders(batch)
     this.#commit = idle
     for (const submission of batch) {
@@ -287,37 +331,22 @@ export class Pipeline {
   #rest(): void {
     this.#relayPresence()
     if (this.#commit.name !== 'idle') return
-    this.#serveWaiting()
+    this.#waiting.serve()
     if (this.#pending.length > 0) this.schedule()
     this.#resolveSettled()
   }
 
   #resolveSettled(): void {
+    if (!this.#replica.isCurrent) return
     const settled = this.#settling.filter(({ left }) => left <= 0)
     if (settled.length === 0) return
     this.#settling = this.#settling.filter(({ left }) => left > 0)
     for (const { resolve } of settled) resolve()
   }
 
-  #serveWaiting(): void {
-    const { clock } = this.#options
-    const end = clock.now() + MAX_SERVE_MS
-    let later = false
-    for (const participant of this.#waiting) {
-      if (clock.now() > end) return this.schedule()
-      const outcome = serve(participant)
-      if (outcome === 'done') this.#waiting.delete(participant)
-      later ||= outcome === 'later'
-    }
-    if (!later || this.#retry !== null) return
-    this.#retry = clock.after(SERVE_AGAIN_MS, () => {
-      this.#retry = null
-      this.schedule()
-    })
-  }
-
   #relayPresence(): void {
     const changes = this.#options.presence.takeChanges()
+    this.#replica.announceChanges()
     if (changes === null) return
     const broadcast = new Broadcast(awareness(changes))
     for (const participant of this.#options.participants) participant.deliverPresence(broadcast)
@@ -345,9 +374,7 @@ export class Pipeline {
   }
 
   #admitAgain(batch: Submission[]): void {
-    const again = [...batch, ...this.#pending]
-    this.#pending = []
-    this.#pendingBytes = 0
+    const again = [...batch, ...this.#pending.takeAll()]
     for (const submission of again) this.#readmit(submission)
     for (const waiter of this.#settling) waiter.left = this.#pending.length
     this.schedule()
@@ -362,22 +389,10 @@ export class Pipeline {
     submission.from.hold(submission, shape)
   }
 
-  async #snapshot(upTo: Cursor): Promise<void> {
-    const logged = this.#logged
-    try {
-      if (await this.#compactor.run(upTo, this.content.takeSnapshot())) this.#logged -= logged
-    } catch (error) {
-      this.#options.observer.observe({ type: 'compactionFailed', document: this.#options.name, error: toError(error) })
-    }
-  }
-}
-
-/** What goes wrong with one participant is no matter of the others. */
-function serve(participant: Participant): ReturnType<Participant['serve']> {
-  try {
-    return participant.serve()
-  } catch (error) {
-    participant.fail(toScriptoriumError(error))
-    return 'done'
+  /** Nothing waits to be taken in, and no commit is in flight: all up to the position is in memory. */
+  async #snapshot(): Promise<void> {
+    if (this.#hasNews) this.#replicate()
+    const upTo = this.#replica.position
+    if (upTo !== null && this.#isIdle()) await this.#compactor.run(upTo, this.content)
   }
 }

@@ -1,25 +1,12 @@
 import { ProtocolViolationError } from '../../shared/errors.ts'
 import type { Limits } from '../../shared/limits.ts'
 import type { PresenceState } from '../../shared/wire/awareness.ts'
-import { encodeAwareness } from '../../shared/wire/awareness.ts'
-import type { Departed, Entry, Present, Speaker } from './presenceEntry.ts'
-import { adopted, raisedOnce, raisedStates } from './presenceEntry.ts'
-import { isGone, isPresentable } from './presenceJson.ts'
+import type { Entry, Present, Speaker } from './presenceEntry.ts'
+import { adopted, MAX_CLOCK, raisedOnce, raisedStates } from './presenceEntry.ts'
+import { isGone, isPresentable, textOf } from './presenceJson.ts'
+import { PresenceTable } from './presenceTable.ts'
+import { RemotePresence } from './remotePresence.ts'
 import { Voice } from './voice.ts'
-
-/** Milliseconds a departed client's clock is remembered, so that echoes of its last state do not bring it back. */
-const FORGET_AFTER_MS = 60_000
-/** Departed clients remembered per document; beyond that the oldest are forgotten. */
-const MAX_DEPARTED = 1_000
-
-/**
- * Clocks above this are refused. A client adds one per change and never comes near; whoever says 2^53 - 1 for an id
- * would leave its owner, and us, no higher clock that receivers can decode.
- */
-const MAX_CLOCK = 2 ** 52
-
-/** The JSON that says so. */
-const GONE = Buffer.from('null')
 
 /** Who said something, and how. */
 interface Word {
@@ -40,40 +27,39 @@ export type Outcome =
 
 /**
  * Who is in one document, as promise P4 wants it: nobody speaks for somebody else, who left is gone, who returns is
- * visible at once. Rules A1 to A9 of SPEC.md. Holds raw JSON, parses it once to check it, never keeps the objects.
+ * visible at once. Rules A1 to A9 of SPEC.md; what other nodes say comes in by `remote`. Holds raw JSON, parses it once
+ * to check it, never keeps the objects.
  */
 export class Presence {
+  /** The clients that are connected to other nodes. */
+  readonly remote: RemotePresence
   readonly #limits: Limits
-  readonly #entries = new Map<number, Entry>()
+  readonly #table: PresenceTable
   readonly #voices = new Map<Speaker, Voice>()
   /** Ids in dispute: their owner may be dead, and its successor must not adopt what the dead one said. */
   #contested: readonly number[] = []
-  /** Ids to be told of; null when there are none, as in most documents most of the time. */
-  #changed: Set<number> | null = null
-  readonly #onChange: () => void
-  #turn = 0
-  #bytes = 0
-  #departedCount = 0
 
   /** @param onChange called whenever there is something for `takeChanges` to take; cheap and idempotent */
   constructor(limits: Limits, onChange: () => void) {
     this.#limits = limits
-    this.#onChange = onChange
+    this.#table = new PresenceTable(onChange)
+    this.remote = new RemotePresence(this.#table, limits)
   }
 
   /** True when something has changed since the last `takeChanges`. */
   get changed(): boolean {
-    return this.#changed !== null
+    return this.#table.changed
   }
 
   /** From now on the speaker may be told who is here, and may send that back. */
   join(speaker: Speaker): void {
-    this.#voices.set(speaker, new Voice(this.#nextTurn()))
+    this.#voices.set(speaker, new Voice(this.#table.nextTurn()))
   }
 
   /** Takes one frame's states; throws when the frame is larger than even an echo of the whole room can be. */
   receive(speaker: Speaker, states: readonly PresenceState[], bytes: number, now: number): 'fine' | 'strike' {
-    if (bytes > this.#limits.maxAwarenessBytes + 2 * this.#bytes) throw new ProtocolViolationError('presence too large')
+    if (bytes > this.#limits.maxAwarenessBytes + 2 * this.#table.bytes)
+      throw new ProtocolViolationError('presence too large')
     const voice = this.#voices.get(speaker)
     if (voice === undefined) return 'fine'
     const word: Word = { speaker, voice, alone: states.length === 1, now }
@@ -87,31 +73,21 @@ export class Presence {
   /** The speaker is gone, and so are all it spoke for. The clock is not raised, or they could not return (A4). */
   leave(speaker: Speaker, now: number): void {
     for (const client of this.#voices.get(speaker)?.clients ?? []) {
-      const entry = this.#entries.get(client)
-      if (entry?.name === 'present' && entry.owner === speaker) this.#depart(client, now)
+      const entry = this.#table.get(client)
+      if (entry?.name === 'present' && entry.owner === speaker) this.#table.depart(client, now)
     }
     this.#voices.delete(speaker)
   }
 
   /** Drops collaborators not renewed in time although their socket lives, and forgets the long departed. */
   sweep(now: number): void {
-    for (const [client, entry] of this.#entries) {
-      if (entry.name === 'present' && now - entry.renewedAt >= this.#limits.presenceTimeoutMs) this.#depart(client, now)
-      else if (entry.name === 'departed' && this.#mayForget(entry, now)) this.#forget(client)
-    }
+    this.#table.sweep(now, this.#limits.presenceTimeoutMs)
+    this.remote.sweep(now)
   }
 
   /** Everything that changed since the last call, latest state only, as one awareness update; null when nothing did. */
   takeChanges(): Uint8Array | null {
-    if (this.#changed === null) return null
-    const states: PresenceState[] = []
-    for (const client of this.#changed) {
-      const entry = this.#entries.get(client)
-      if (entry?.name === 'present') states.push({ client, clock: entry.clock, json: Buffer.from(entry.json) })
-      else if (entry !== undefined) states.push({ client, clock: entry.clock, json: GONE })
-    }
-    this.#changed = null
-    return encodeAwareness(states)
+    return this.#table.takeChanges()
   }
 
   /** True, once, when the speaker has come back since it was last told of everybody: it has not taken that in. */
@@ -124,15 +100,11 @@ export class Presence {
 
   /** All who are present, as one awareness update; null when nobody is. */
   encodeAll(): Uint8Array | null {
-    const states: PresenceState[] = []
-    for (const [client, entry] of this.#entries) {
-      if (entry.name === 'present') states.push({ client, clock: entry.clock, json: Buffer.from(entry.json) })
-    }
-    return states.length === 0 ? null : encodeAwareness(states)
+    return this.#table.encodeAll()
   }
 
   #apply(word: Word, state: PresenceState): Outcome {
-    const entry = this.#entries.get(state.client)
+    const entry = this.#table.get(state.client)
     if (entry?.name === 'present' && entry.owner !== word.speaker) return this.#foreign(word, entry, state)
     if (state.clock > MAX_CLOCK) return 'impossible'
     if (isGone(state.json)) return this.#goodbye(entry, state, word.now)
@@ -143,8 +115,8 @@ export class Presence {
 
   #adopts(entry: Present, state: PresenceState, now: number): boolean {
     // Most entries have nothing raised: then the text need not even be read.
-    const after = entry.raised.length === 0 ? null : adopted(entry, state.clock, textOf(state), now)
-    if (after !== null) this.#entries.set(state.client, after)
+    const after = entry.raised.length === 0 ? null : adopted(entry, state.clock, textOf(state.json), now)
+    if (after !== null) this.#table.amend(state.client, after)
     return after !== null
   }
 
@@ -171,7 +143,7 @@ export class Presence {
 
   #dispute({ speaker, voice, now }: Word, client: number, owner: Speaker): void {
     this.#contested = [...this.#contested, client]
-    void owner.challenge().then((alive) => {
+    void owner.challenge(client, now).then((alive) => {
       this.#contested = this.#contested.filter((other) => other !== client)
       const { claim } = voice
       // A dead owner has left by now, through its closed socket: what it spoke for is departed, and the claim stands.
@@ -185,8 +157,7 @@ export class Presence {
 
   #goodbye(entry: Entry | undefined, state: PresenceState, now: number): Outcome {
     if (entry?.name !== 'present' || state.clock < entry.ownerClock) return 'ignored'
-    this.#entries.set(state.client, { ...entry, clock: Math.max(entry.clock, state.clock) })
-    this.#depart(state.client, now)
+    this.#table.depart(state.client, now, state.clock)
     return 'applied'
   }
 
@@ -213,12 +184,9 @@ export class Presence {
   }
 
   #set({ speaker, voice, now }: Word, state: PresenceState, clock: number): void {
-    const before = this.#entries.get(state.client)
-    if (before?.name === 'present') this.#bytes -= before.json.length
-    else if (before !== undefined) this.#departedCount -= 1
-    const json = textOf(state)
-    this.#bytes += json.length
-    this.#entries.set(state.client, {
+    const before = this.#table.get(state.client)
+    const json = textOf(state.json)
+    this.#table.hold(state.client, {
       name: 'present',
       owner: speaker,
       clock,
@@ -227,11 +195,12 @@ export class Presence {
       json,
       raised: raisedStates(before, state.clock, { clock, json }),
       renewedAt: now,
-      turn: this.#nextTurn(),
+      turn: this.#table.nextTurn(),
     })
     voice.add(state.client)
-    this.#mark(state.client)
-    if (before?.name === 'departed' && clock > state.clock) this.#welcomeBack(speaker, voice, before.turn)
+    if (clock === state.clock) return
+    if (before === undefined) this.remote.newcomer(now)
+    else if (before.name === 'departed') this.#welcomeBack(speaker, voice, before.turn)
   }
 
   /**
@@ -241,43 +210,14 @@ export class Presence {
    */
   #welcomeBack(speaker: Speaker, voice: Voice, leftAt: number): void {
     voice.returned = true
-    for (const [client, entry] of this.#entries) {
+    for (const [client, entry] of this.#table) {
       if (entry.name !== 'present' || entry.owner === speaker || entry.turn > leftAt) continue
       const raised = this.#contested.includes(client) ? null : raisedOnce(entry)
-      if (raised !== null) this.#entries.set(client, raised.entry)
-      if (raised?.tell === true) this.#mark(client)
+      if (raised === null) continue
+      this.#table.amend(client, raised.entry)
+      this.#table.markRaised(client)
+      if (raised.tell) this.#table.mark(client)
     }
-  }
-
-  #nextTurn(): number {
-    this.#turn += 1
-    return this.#turn
-  }
-
-  #depart(client: number, now: number): void {
-    const entry = this.#entries.get(client)
-    if (entry?.name !== 'present') return
-    this.#bytes -= entry.json.length
-    // Deleted first, so that departed clients stay in order of departure and the oldest are forgotten first.
-    this.#entries.delete(client)
-    this.#entries.set(client, { name: 'departed', clock: entry.clock, since: now, turn: this.#nextTurn() })
-    this.#departedCount += 1
-    this.#mark(client)
-  }
-
-  #mark(client: number): void {
-    this.#changed ??= new Set()
-    this.#changed.add(client)
-    this.#onChange()
-  }
-
-  #mayForget(entry: Departed, now: number): boolean {
-    return now - entry.since >= FORGET_AFTER_MS || this.#departedCount > MAX_DEPARTED
-  }
-
-  #forget(client: number): void {
-    this.#entries.delete(client)
-    this.#departedCount -= 1
   }
 }
 
@@ -292,10 +232,5 @@ function mayReturn(voice: Voice, entry: Entry | undefined): boolean {
 /** Not so when the claimant only sends back what the room is told of the dead owner. */
 function isNewer(state: PresenceState, claim: PresenceState, entry: Present): boolean {
   if (state.client !== claim.client || state.clock <= claim.clock) return false
-  return state.clock > entry.clock || textOf(state) !== entry.json
-}
-
-/** A copy: the bytes are a view on a frame, which may be large, and this is kept. */
-function textOf(state: PresenceState): string {
-  return Buffer.from(state.json.buffer, state.json.byteOffset, state.json.length).toString()
+  return state.clock > entry.clock || textOf(state.json) !== entry.json
 }

@@ -1,10 +1,24 @@
+/**
+ * Clocks above this are refused. A client adds one per change and never comes near; whoever says 2^53 - 1 for an id
+ * would leave its owner, and us, no higher clock that receivers can decode.
+ */
+export const MAX_CLOCK = 2 ** 52
+
 /** Raised states remembered per entry. The newest suffices unless its owner went away without having adopted the last. */
 const MAX_RAISED = 8
 
-/** Who speaks for client ids: a session. Presence needs to know nothing else about it. */
+/**
+ * Who speaks for client ids: a session of this node, or another node (`RemoteNode`). Presence needs to know nothing else
+ * about it.
+ */
 export interface Speaker {
-  /** False when the socket is dead; asking closes a dead one (rule A5). */
-  challenge(): Promise<boolean>
+  /**
+   * Somebody else claims this client. False when who speaks for it is dead, and no longer does: asking closes a dead
+   * socket (rule A5).
+   *
+   * @param now `Clock.now()`
+   */
+  challenge(client: number, now: number): Promise<boolean>
 }
 
 /** A state the room was told under a higher clock than its owner's, which the owner will therefore adopt and send back. */
@@ -20,7 +34,10 @@ export interface Present {
   readonly clock: number
   /** The clock last told to the whole room; `clock` is one ahead when somebody who came back was told alone. */
   readonly announced: number
-  /** The last clock the owner itself used; behind `clock` after a return, until the owner adopts the higher one. */
+  /**
+   * The last clock the owner itself used; behind `clock` after a return, until the owner adopts the higher one. Of a
+   * remote node's clients: the clock under which that node announced it last (N3).
+   */
   readonly ownerClock: number
   /** A JSON object, as the owner wrote it; text, because a short string is a third of a byte array of its own. */
   readonly json: string
@@ -34,6 +51,10 @@ export interface Present {
 export interface Departed {
   readonly name: 'departed'
   readonly clock: number
+  /** The node that spoke for it last; null: a session of this one. */
+  readonly node: string | null
+  /** The clock under which that node spoke of it last; `clock`, when a session of this node did. */
+  readonly ownerClock: number
   readonly since: number
   /** When, in the same order. */
   readonly turn: number

@@ -26,3 +26,8 @@ export function isPresentable(json: Uint8Array, limits: Limits): boolean {
     throw error
   }
 }
+
+/** A copy: the bytes are a view on a frame, which may be large, and this is kept. */
+export function textOf(json: Uint8Array): string {
+  return Buffer.from(json.buffer, json.byteOffset, json.length).toString()
+}

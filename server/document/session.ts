@@ -288,8 +288,8 @@ export class Session implements Uploader, Speaker {
     try {
       const { step2, updates } = pipeline.content.answer(stateVector)
       this.#sendStep1(pipeline)
-      link.send(step2.frameFor(dialect, link))
       for (const update of updates) link.send(update.frameFor(dialect, link))
+      link.send(step2.frameFor(dialect, link))
     } catch (error) {
       this.fail(toScriptoriumError(error))
       return true
@@ -314,7 +314,7 @@ export class Session implements Uploader, Speaker {
 
   #catchUp({ pipeline, known, version }: Extract<State, { name: 'lagging' }>): void {
     const { content } = pipeline
-    if (content.version !== version) this.#send(syncUpdate(content.difference(known)))
+    if (content.version !== version) this.#send(syncUpdate(content.encode(known)))
     this.#becomeLive(pipeline)
   }
 

@@ -55,6 +55,11 @@ export class Fanout {
     }
   }
 
+  /** The storage is not what it was: nobody's position can be trusted. */
+  lost(): void {
+    for (const followers of this.#followers.values()) for (const follower of followers) follower.lose()
+  }
+
   #remove(follower: Follower): void {
     const followers = this.#followers.get(follower.document)
     followers?.delete(follower)
@@ -90,12 +95,7 @@ class Follower implements Subscription {
   caughtUp(missed: Missed): void {
     if (this.#state.name !== 'catching up') return
     const { later } = this.#state
-    if (missed === 'trimmed') {
-      return this.tell((sink) => {
-        this.end()
-        sink.stale()
-      })
-    }
+    if (missed === 'trimmed') return this.lose()
     const known = new Set(missed.map(({ cursor }) => cursor))
     this.#state = { name: 'live' }
     for (const entry of missed) this.#give(entry, false)
@@ -105,6 +105,13 @@ class Follower implements Subscription {
   tell(what: (sink: Sink) => void): void {
     queueMicrotask(() => {
       if (this.#state.name !== 'ended') what(this.#sink)
+    })
+  }
+
+  lose(): void {
+    this.tell((sink) => {
+      this.end()
+      sink.stale()
     })
   }
 

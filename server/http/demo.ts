@@ -3,13 +3,21 @@ import { join } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
 
-/** Nothing inline, nothing from elsewhere; the page may open WebSockets, and pages of this origin may frame it. */
+/**
+ * Nothing inline, nothing from elsewhere: not even styles, so what others write into a document cannot paint over the page.
+ * Pictures may stand in a document as data; the page opens WebSockets to this server only ('self' covers them), and only
+ * pages of this origin may frame it, as the demo does for its side-by-side view.
+ */
 const contentSecurityPolicy = [
-  "default-src 'self'",
-  "connect-src 'self' ws: wss:",
-  "object-src 'none'",
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "frame-src 'self'",
+  "worker-src 'self'",
   "base-uri 'none'",
-  "form-action 'self'",
+  "form-action 'none'",
   "frame-ancestors 'self'",
 ].join('; ')
 

@@ -22,5 +22,5 @@ function markdownRow(spec: OptionSpec): string {
 
 function defaultText(spec: OptionSpec): string {
   if (typeof spec.default === 'boolean') return spec.default ? 'on' : 'off'
-  return String(spec.default)
+  return spec.default === '' ? 'none' : String(spec.default)
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { isTarget, TARGET_FORMS } from '../engine/redis/target.ts'
 
 /** How one kind of value is written as text, checked, and described in the sentence that refuses a wrong one. */
 export interface Kind<Value> {
@@ -8,6 +9,8 @@ export interface Kind<Value> {
   readonly fromText: (text: string) => unknown
   /** Completes "… must be". */
   readonly expects: string
+  /** True when the value may hold a password: a wrong one is refused without being repeated. */
+  readonly secret?: true
 }
 
 export function wholeNumber(min: number, max: number): Kind<number> {
@@ -21,6 +24,15 @@ export function wholeNumber(min: number, max: number): Kind<number> {
 
 export function choice<const Values extends readonly [string, ...string[]]>(values: Values): Kind<Values[number]> {
   return { schema: z.enum(values), fromText: (text) => text, expects: `one of ${values.join(', ')}` }
+}
+
+/** More processes than any machine has cores are a mistake. */
+const MAX_PROCESSES = 256
+
+export const processCount: Kind<number | 'auto'> = {
+  schema: z.union([z.literal('auto'), z.int().check(z.gte(1), z.lte(MAX_PROCESSES))]),
+  fromText: (text) => (/^\d{1,15}$/.test(text) ? Number(text) : text),
+  expects: `a whole number from 1 to ${String(MAX_PROCESSES)}, or auto`,
 }
 
 const switchWords = new Map([
@@ -58,4 +70,29 @@ export const directory: Kind<string> = {
   ),
   fromText: (text) => text,
   expects: 'a path',
+}
+
+/** Where an archive is; the empty string stands for none. */
+export const archiveUrl: Kind<string> = {
+  schema: z
+    .string()
+    .check(z.refine((url) => url === '' || (/^(?:postgres(?:ql)?|s3(?:\+http)?):\/\//.test(url) && URL.canParse(url)))),
+  fromText: (text) => text,
+  expects: 'an address such as postgres://user:password@host:5432/database or s3://key:secret@host/bucket',
+  secret: true,
+}
+
+/** Where Redis is; the empty string stands for none. */
+export const redisUrl: Kind<string> = {
+  schema: z.string().check(z.refine((url) => url === '' || isTarget(url))),
+  fromText: (text) => text,
+  expects: TARGET_FORMS,
+  secret: true,
+}
+
+export const keyPrefix: Kind<string> = {
+  // Braces would decide where a cluster keeps a key.
+  schema: z.string().check(z.regex(/^[\w.:/-]{0,64}$/)),
+  fromText: (text) => text,
+  expects: 'at most 64 letters, digits and . : / - _',
 }

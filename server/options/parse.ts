@@ -31,7 +31,9 @@ export function parseOptions(input: { readonly flags: Flags; readonly env: Envir
     values[name] = check(name, found)
     sources[name] = found.source
   }
-  return { options: values as Options, sources: sources as Record<OptionName, string> }
+  const options = values as Options
+  checkTogether(options, sources.archive ?? 'archive')
+  return { options, sources: sources as Record<OptionName, string> }
 }
 
 /**
@@ -46,7 +48,15 @@ export function completeOptions(given: Readonly<Partial<Options>>): Options {
     values[name] =
       value === undefined ? optionTable[name].default : check(name, { source: `The option ${name}`, value })
   }
-  return values as Options
+  const options = values as Options
+  checkTogether(options, 'The option archive')
+  return options
+}
+
+/** What each option cannot know by itself. */
+function checkTogether({ redis, archive }: Options, archiveSource: string): void {
+  if (archive === '' || redis !== '') return
+  throw new InvalidOptionError('archive', `${archiveSource} is for documents in Redis: name one with --redis as well.`)
 }
 
 /** How the flag is named on the command line: `--port <number>` is `--port`, `[dir]` is itself. */
@@ -71,7 +81,8 @@ function check(name: OptionName, found: Found): unknown {
   const spec: OptionSpec = optionTable[name]
   const result = spec.kind.schema.safeParse(found.value)
   if (result.success) return result.data
-  throw new InvalidOptionError(name, `${found.source} must be ${spec.kind.expects}, not ${quoted(found.value)}.`)
+  const instead = spec.kind.secret === true ? '' : `, not ${quoted(found.value)}`
+  throw new InvalidOptionError(name, `${found.source} must be ${spec.kind.expects}${instead}.`)
 }
 
 /** What was written, on one line and not endless: it goes to a terminal. */

@@ -1,6 +1,16 @@
 import { defaultLimits } from '../../shared/limits.ts'
 import type { Kind } from './kinds.ts'
-import { choice, directory, hostName, onOff, wholeNumber } from './kinds.ts'
+import {
+  archiveUrl,
+  choice,
+  directory,
+  hostName,
+  keyPrefix,
+  onOff,
+  processCount,
+  redisUrl,
+  wholeNumber,
+} from './kinds.ts'
 
 /** Everything there is to know about one option; flags, environment, help, README and validation derive from it. */
 export interface OptionSpec<Value = unknown> {
@@ -51,6 +61,43 @@ export const optionTable = {
     env: ['SCRIPTORIUM_DURABILITY'],
     default: 'fsync',
     help: 'What "saved" means. fsync: on the disk, os: handed to the operating system, memory: nothing is kept',
+  }),
+  redis: option({
+    kind: redisUrl,
+    flag: '--redis <url>',
+    env: ['SCRIPTORIUM_REDIS', 'REDIS_URL'],
+    default: '',
+    help: 'Keep documents in Redis (7.0 or newer) or Valkey instead of the directory, shared by all nodes that name it; redis+sentinel:// and redis+cluster:// too',
+  }),
+  redisPrefix: option({
+    kind: keyPrefix,
+    flag: '--redis-prefix <text>',
+    env: ['SCRIPTORIUM_REDIS_PREFIX'],
+    default: 'scriptorium:',
+    help: 'Begins every key in Redis; nodes with different prefixes share nothing',
+  }),
+  archive: option({
+    kind: archiveUrl,
+    flag: '--archive <url>',
+    env: ['SCRIPTORIUM_ARCHIVE'],
+    default: '',
+    help: 'PostgreSQL database or S3 bucket to which documents move that nobody uses, out of the memory of Redis',
+  }),
+  archiveAfter: option({
+    kind: wholeNumber(1, 366 * 24 * 3600),
+    flag: '--archive-after <number>',
+    env: ['SCRIPTORIUM_ARCHIVE_AFTER'],
+    unit: 'seconds',
+    default: 3600,
+    help: 'How long nobody must have used a document before it moves to the archive',
+  }),
+  workers: option({
+    kind: processCount,
+    flag: '--workers <number>',
+    env: ['SCRIPTORIUM_WORKERS'],
+    unit: 'processes',
+    default: 1,
+    help: 'Processes that serve clients, to use several cores; auto: one per core. Above 1, another process accepts and stores',
   }),
   maxMessageBytes: option({
     kind: wholeNumber(1024, 1024 * 1024 * 1024),

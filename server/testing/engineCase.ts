@@ -10,6 +10,12 @@ export interface EngineUnderTest {
   cleanup(): Promise<void>
 }
 
+/** An engine that several nodes share. */
+export interface SharedEngineUnderTest extends EngineUnderTest {
+  /** Another node on the same storage, open beside `engine`; closed by `cleanup`. */
+  peer(): Promise<Engine>
+}
+
 export interface EngineCase {
   readonly title: string
   /** Throws an AssertionError when the engine breaks the promise named in the title. */

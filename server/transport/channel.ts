@@ -2,6 +2,12 @@
 export interface Channel {
   /** @throws ScriptoriumError when the frame is to be answered by closing the connection */
   receive(frame: Uint8Array): void
+  /**
+   * What stands before a message that answers `frame`.
+   *
+   * @throws MalformedFrameError
+   */
+  prefixOf(frame: Uint8Array): Uint8Array
   /** The socket has sent everything it was given. */
   drained(): void
   /** The client has heard nothing for long. */

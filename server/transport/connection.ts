@@ -10,6 +10,7 @@ import {
   toScriptoriumError,
 } from '../../shared/errors.ts'
 import { checkName } from '../../shared/names.ts'
+import { Feature, hello } from '../../shared/wire/hello.ts'
 import { permissionDeniedYWebsocket } from '../../shared/wire/messages.ts'
 import type { Clock } from '../clock.ts'
 import type { Link } from '../document/link.ts'
@@ -46,8 +47,18 @@ export interface ConnectionContext extends OutboxContext {
   readonly clock: Clock
   readonly observer: Observer
   readonly onGone: (connection: Connection) => void
+  readonly isDurable: () => boolean
   /** `Clock.now()` as of the last second: exact enough for time-outs, and costs nothing per frame. */
   now: number
+}
+
+/** What the upgrade request tells of a connection. */
+export interface ConnectionOrigin {
+  /** The document by URL; only y-websocket clients mean it. */
+  readonly name: string
+  readonly remote: string
+  /** Asks to be told which server this is. */
+  readonly wantsHello: boolean
 }
 
 /** One WebSocket: sniffing, liveness, what is still to be sent. Rules T1 to T8 of SPEC.md. */
@@ -56,8 +67,8 @@ export class Connection implements Link, SocketEvents, OutboxListener {
   readonly #context: ConnectionContext
   readonly #ws: ClientSocket
   readonly #outbox: Outbox
-  /** The document name by URL; only y-websocket clients mean it. */
   readonly #name: string
+  readonly #wantsHello: boolean
   #state: State
   #receivedAt: number
   #sentAt: number
@@ -68,10 +79,11 @@ export class Connection implements Link, SocketEvents, OutboxListener {
   #holders: Set<object> | null = null
   #challenges: ((alive: boolean) => void)[] | null = null
 
-  constructor(context: ConnectionContext, ws: ClientSocket, socket: Duplex, about: { name: string; remote: string }) {
+  constructor(context: ConnectionContext, ws: ClientSocket, socket: Duplex, about: ConnectionOrigin) {
     this.#context = context
     this.#ws = ws
     this.#name = about.name
+    this.#wantsHello = about.wantsHello
     this.remote = about.remote
     this.#outbox = new Outbox(socket, context, this)
     this.#receivedAt = context.now
@@ -235,7 +247,13 @@ export class Connection implements Link, SocketEvents, OutboxListener {
     }
     this.#state = { name: 'open', ...opened }
     observer.observe({ type: 'connected', protocol: opened.protocol, remote: this.remote })
+    // Before the answers: what they mean depends on who says them.
+    if (this.#wantsHello) this.#sayHello(opened.channel.prefixOf(frame))
     opened.channel.receive(frame)
+  }
+
+  #sayHello(prefix: Uint8Array): void {
+    this.send(encodeFrame(prefix, hello(this.#context.isDurable() ? Feature.durable : 0)))
   }
 
   #refuse(error: ScriptoriumError): void {

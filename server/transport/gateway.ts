@@ -7,12 +7,13 @@ import { CloseCode } from '../../shared/closeCodes.ts'
 import { InvalidNameError } from '../../shared/errors.ts'
 import type { Limits } from '../../shared/limits.ts'
 import { nameFromUrl } from '../../shared/names.ts'
+import { wantsHello } from '../../shared/wire/hello.ts'
 import type { Clock } from '../clock.ts'
 import type { Registry } from '../document/registry.ts'
 import type { Observer } from '../observer.ts'
 import { ClientSocket } from './clientSocket.ts'
 import { Connection } from './connection.ts'
-import type { ConnectionContext } from './connection.ts'
+import type { ConnectionContext, ConnectionOrigin } from './connection.ts'
 import { Flusher } from './flusher.ts'
 import type { Traffic } from './outbox.ts'
 
@@ -35,6 +36,8 @@ export interface GatewayOptions {
   readonly clock: Clock
   readonly limits: Limits
   readonly observer: Observer
+  /** Whether what is stored survives the end of this process; false while storage is still being opened. */
+  readonly isDurable: () => boolean
 }
 
 /** Where sockets come in: upgrades, the set of open connections, their heartbeat, and their end. */
@@ -94,7 +97,8 @@ export class Gateway {
       return this.#refuse(socket, 503, 'too many connections', remote)
     }
     try {
-      const about = { name: nameFromUrl(request.url ?? '/'), remote }
+      const url = request.url ?? '/'
+      const about = { name: nameFromUrl(url), remote, wantsHello: wantsHello(url) }
       this.#webSockets.handleUpgrade(request, socket, head, (ws) => this.#accept(ws, socket, about))
     } catch (error) {
       if (!(error instanceof InvalidNameError)) throw error
@@ -128,7 +132,7 @@ export class Gateway {
     for (const connection of this.#connections) connection.terminate()
   }
 
-  #accept(ws: ClientSocket, socket: Duplex, about: { name: string; remote: string }): void {
+  #accept(ws: ClientSocket, socket: Duplex, about: ConnectionOrigin): void {
     const connection = new Connection(this.#context, ws, socket, about)
     this.#connections.add(connection)
   }

@@ -57,6 +57,10 @@ export class HocuspocusChannel implements Channel {
     this.#dispatch(address, message)
   }
 
+  prefixOf(frame: Uint8Array): Uint8Array {
+    return frame.length === 1 ? noPrefix : encodeString(new Reader(frame).string())
+  }
+
   drained(): void {
     for (const session of this.#sessions.values()) session.drained()
   }

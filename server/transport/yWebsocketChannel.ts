@@ -32,6 +32,10 @@ export class YWebsocketChannel implements Channel {
     for (const message of messages) this.#dispatch(message)
   }
 
+  prefixOf(): Uint8Array {
+    return dialect.prefix
+  }
+
   drained(): void {
     this.#session.drained()
   }

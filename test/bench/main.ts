@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { runWorker, type RunResult } from './load/runWorker.ts'
 import { machineLine } from './measure/machine.ts'
-import { reportJson, reportMarkdown, scenarioMarkdown, type ScenarioReport } from './measure/report.ts'
+import { reportJson, reportMarkdown, scenarioMarkdown, type Column, type ScenarioReport } from './measure/report.ts'
 import type { Figures } from './measure/verdict.ts'
-import { scenarios } from './scenarios/all.ts'
+import { groups, scenarios, type GroupName } from './scenarios/all.ts'
 import { check, type Outcome, type Scenario } from './scenarios/scenario.ts'
 import { installPeers } from './servers/install.ts'
 import { kinds } from './servers/kinds.ts'
@@ -20,6 +20,10 @@ interface Options {
   readonly rounds: number
   readonly data: string
 }
+
+/** As commander leaves them. */
+type Given = Omit<Partial<Options>, 'only'> &
+  Pick<Options, 'rounds' | 'data'> & { readonly only?: readonly (readonly Scenario[])[] }
 
 type ServerRuns = readonly { readonly server: ServerName; readonly result: RunResult }[]
 
@@ -44,13 +48,16 @@ function positive(value: string): number {
 }
 
 function parse(argv: readonly string[]): Options {
-  const scenarioNames = new Map(scenarios.map((one) => [one.name, one]))
+  const scenarioNames = new Map<string, readonly Scenario[]>([
+    ...Object.entries(groups),
+    ...scenarios.map((one): [string, readonly Scenario[]] => [one.name, [one]]),
+  ])
   const serverNames = new Map<string, ServerKind>(Object.entries(kinds))
   const program = new Command('npm run bench --')
     .description(
-      'Measures this server and its peers under the same load, one after the other. About 15 minutes in full.',
+      'Measures this server and its peers under the same load, one after the other. About 15 minutes; a group, as below.',
     )
-    .option('--only <names>', 'scenarios, separated by commas (default: all, as listed below)', listOf(scenarioNames))
+    .option('--only <names>', 'scenarios or groups, separated by commas (default: single)', listOf(scenarioNames))
     .option(
       '--servers <names>',
       `${[...serverNames.keys()].join(', ')} (default: all but the last, which drops frames and must fail)`,
@@ -59,10 +66,15 @@ function parse(argv: readonly string[]): Options {
     .option('--seconds <number>', 'length of each measured part (default: what the scenario says)', positive)
     .option('--rounds <number>', 'runs of each scenario, servers taking turns; the table has the medians', positive, 1)
     .option('--data <directory>', 'where the servers keep their data meanwhile; on a real disk, please', tmpdir())
-    .addHelpText('after', `\nScenarios:\n${scenarios.map((one) => `  ${one.name.padEnd(11)} ${one.title}`).join('\n')}`)
-  const given = program.parse(argv).opts<Partial<Options> & Pick<Options, 'rounds' | 'data'>>()
+    .addHelpText('after', Object.entries(groups).map(groupHelp).join(''))
+  const given = program.parse(argv).opts<Given>()
   const servers = [kinds.ours, kinds['y-websocket'], kinds.hocuspocus]
-  return { only: scenarios, servers, seconds: null, ...given }
+  return { servers, seconds: null, ...given, only: given.only?.flat() ?? groups.single }
+}
+
+function groupHelp([group, members]: readonly [string, readonly Scenario[]]): string {
+  const lines = members.map(({ name, title }) => `  ${name.padEnd(11)} ${title}\n`)
+  return `\nGroup ${group}:\n${lines.join('')}`
 }
 
 function median(values: readonly number[]): number {
@@ -73,11 +85,20 @@ function outcomesOf(runs: ServerRuns, server: ServerName): Outcome[] {
   return runs.flatMap((run) => (run.server === server && run.result.ok ? [run.result.outcome] : []))
 }
 
-function summarise(scenario: Scenario, servers: readonly ServerKind[], runs: ServerRuns): ScenarioReport {
+/** Which servers a scenario is run with, and what its table calls them. */
+function columnsOf({ columns }: Scenario, servers: readonly ServerKind[]): readonly Column[] {
+  if (columns === undefined) return servers
+  return servers.flatMap(({ name }) => {
+    const title = columns[name]
+    return title === undefined ? [] : [{ name, title }]
+  })
+}
+
+function summarise(scenario: Scenario, columns: readonly Column[], runs: ServerRuns): ScenarioReport {
   const figures: Record<string, Figures> = {}
   for (const { id } of scenario.metrics) {
     const own: Partial<Record<ServerName, number>> = {}
-    for (const { name } of servers) {
+    for (const { name } of columns) {
       const values = outcomesOf(runs, name).map((outcome) => outcome.values[id] ?? Number.NaN)
       if (values.length > 0) own[name] = median(values)
     }
@@ -88,13 +109,14 @@ function summarise(scenario: Scenario, servers: readonly ServerKind[], runs: Ser
       ? result.outcome.checks.map((one) => ({ ...one, server }))
       : [{ ...check('the scenario ran to its end', false, result.reason.split('\n').slice(0, 2).join(' ')), server }],
   )
-  return { name: scenario.name, title: scenario.title, metrics: scenario.metrics, figures, checks }
+  return { name: scenario.name, title: scenario.title, columns, metrics: scenario.metrics, figures, checks }
 }
 
 async function runScenario(scenario: Scenario, options: Options): Promise<ScenarioReport> {
+  const columns = columnsOf(scenario, options.servers)
   const runs: { server: ServerName; result: RunResult }[] = []
   for (let round = 0; round < options.rounds; round++) {
-    for (const { name } of options.servers) {
+    for (const { name } of columns) {
       const work = { scenario: scenario.name, server: name, seconds: options.seconds, dataRoot: options.data }
       const result = await runWorker(work, (text) => {
         out(`  [${scenario.name} · ${name}] ${text}`)
@@ -103,26 +125,41 @@ async function runScenario(scenario: Scenario, options: Options): Promise<Scenar
       runs.push({ server: name, result })
     }
   }
-  return summarise(scenario, options.servers, runs)
+  return summarise(scenario, columns, runs)
 }
 
 /** Peers that cannot be installed are left out, said so; without ours there is nothing to measure. */
-async function available(servers: readonly ServerKind[]): Promise<readonly ServerKind[]> {
-  const needsPeers = servers.some(({ name }) => name === 'y-websocket' || name === 'hocuspocus')
+async function available({ only, servers }: Options): Promise<readonly ServerKind[]> {
+  const needed = new Set(only.flatMap((scenario) => columnsOf(scenario, servers).map(({ name }) => name)))
+  const needsPeers = needed.has('y-websocket') || needed.has('hocuspocus')
   const problem = needsPeers ? await installPeers(out) : null
   if (problem !== null) out(`The peers could not be installed (${problem}): measuring without them.`)
   return servers.filter((kind) => {
     const { name } = kind
     const entry = kind.command('', 0).args.find((arg) => arg.endsWith('js')) ?? ''
+    if (!needed.has(name)) return false
     const there = name === 'lossy-relay' || (existsSync(entry) && (name === 'ours' || problem === null))
     if (!there) out(`${name}: left out, ${entry} is not there or not installed`)
     return there
   })
 }
 
+function groupOf({ name }: Scenario): GroupName {
+  return groups.single.some((one) => one.name === name) ? 'single' : 'several'
+}
+
+/** After every scenario, so that an interrupted run leaves what it has. */
+async function save(group: GroupName, machine: string, reports: readonly ScenarioReport[]): Promise<void> {
+  const members = new Set(groups[group].map(({ name }) => name))
+  const report = { machine, scenarios: reports.filter(({ name }) => members.has(name)) }
+  const file = join(import.meta.dirname, group === 'single' ? 'results' : `results.${group}`)
+  await writeFile(`${file}.md`, reportMarkdown(report))
+  await writeFile(`${file}.json`, reportJson(report))
+}
+
 async function main(): Promise<void> {
   const asked = parse(process.argv)
-  const options = { ...asked, servers: await available(asked.servers) }
+  const options = { ...asked, servers: await available(asked) }
   const machine = machineLine(options.data)
   out(machine)
   const reports: ScenarioReport[] = []
@@ -131,14 +168,11 @@ async function main(): Promise<void> {
     out(`\n${scenario.name}: ${scenario.title} (${Math.round((performance.now() - started) / 1000)} s so far)`)
     const report = await runScenario(scenario, options)
     reports.push(report)
-    out(`\n${scenarioMarkdown(report, options.servers)}`)
-    // After every scenario, so that an interrupted run leaves what it has.
-    const all = { machine, scenarios: reports }
-    await writeFile(join(import.meta.dirname, 'results.md'), reportMarkdown(all, options.servers))
-    await writeFile(join(import.meta.dirname, 'results.json'), reportJson(all))
+    out(`\n${scenarioMarkdown(report)}`)
+    await save(groupOf(scenario), machine, reports)
   }
   const failed = reports.flatMap(({ checks }) => checks).filter(({ ok, server }) => server === 'ours' && !ok)
-  out(`${Math.round((performance.now() - started) / 1000)} s; written to test/bench/results.md and results.json`)
+  out(`${Math.round((performance.now() - started) / 1000)} s; written to test/bench/results.*`)
   if (failed.length > 0) out(`${failed.length} checks of our own server FAILED`)
   process.exitCode = failed.length > 0 || options.servers.length === 0 ? 1 : 0
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { clientKinds, namesSeenBy, openClient, textOf, write } from '../support/clients.ts'
+import { clientKinds, namesSeenBy, openClient, textOf, usesPath, write } from '../support/clients.ts'
 import type { Client, ClientKind, ClientOptions } from '../support/clients.ts'
 import { eventually } from '../support/eventually.ts'
 import { TestServer } from '../support/testServer.ts'
@@ -187,7 +187,7 @@ describe('seven kinds of client on one document', () => {
     async (name) => {
       // y-websocket puts the name into the URL as it is; a percent sign is for its user to escape.
       const path = name.replaceAll('%', '%25')
-      for (const kind of clientKinds) open(kind, kind.startsWith('y') ? path : name)
+      for (const kind of clientKinds) open(kind, usesPath(kind) ? path : name)
       await allSynced()
       for (const client of clients) write(client, `[${client.kind}]`)
       await allHave(clients.map((client) => `[${client.kind}]`))

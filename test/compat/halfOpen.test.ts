@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest'
+import { SocketProxy } from '../../client/testing/node/socketProxy.ts'
 import { namesSeenBy, openClient } from '../support/clients.ts'
 import type { Client, ClientKind } from '../support/clients.ts'
 import { eventually } from '../support/eventually.ts'
-import { Proxy } from '../support/proxy.ts'
 import { TestServer } from '../support/testServer.ts'
 
 const kinds: readonly ClientKind[] = ['y-websocket 1', 'y-websocket 3.1', 'hocuspocus 2', 'hocuspocus 4']
@@ -21,8 +21,8 @@ function open(kind: ClientKind, url: string, name: string): Client {
 async function startBehindProxy(limits: Parameters<typeof TestServer.start>[0] = {}) {
   const server = await TestServer.start(limits)
   cleanups.push(() => server.dispose())
-  const proxy = await Proxy.start(server.port)
-  cleanups.push(() => proxy.dispose())
+  const proxy = await SocketProxy.start(server.port)
+  cleanups.push(() => proxy.close())
   return { server, proxy }
 }
 

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
+import { SocketProxy } from '../../client/testing/node/socketProxy.ts'
 import { clientKinds, namesSeenBy, openClient } from '../support/clients.ts'
 import type { Client } from '../support/clients.ts'
 import { eventually } from '../support/eventually.ts'
-import { Proxy } from '../support/proxy.ts'
 import { TestServer } from '../support/testServer.ts'
 
 /** All clients leave a connection they hear nothing on for 30 s, and look every 3 s. */
@@ -45,8 +45,8 @@ test('A9.1, C107, C108: idle clients, alone and together, with presence and with
 
 test('P4, C106: presence of a socket that went silent is gone within 30 s, with the limits as they are', async () => {
   const server = await start()
-  const proxy = await Proxy.start(server.port)
-  cleanups.push(() => proxy.dispose())
+  const proxy = await SocketProxy.start(server.port)
+  cleanups.push(() => proxy.close())
   const watcher = keep(openClient('y-websocket 3.1', server.url, 'room', { presence: { name: 'watcher' } }))
   const lost = clientKinds.map((kind) => keep(openClient(kind, proxy.url, 'room')))
   await eventually(() => namesSeenBy(watcher).length === lost.length + 1, 'everybody is there')

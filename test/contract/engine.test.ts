@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'vitest'
 import { openLevelEngine } from '../../server/engine/level/levelEngine.ts'
-import { MemoryEngine } from '../../server/engine/memory/memoryEngine.ts'
-import type { EngineUnderTest } from '../../server/testing/engineCase.ts'
-import { engineContract } from '../../server/testing/engineContract.ts'
+import { MemoryEngine, MemoryStore } from '../../server/engine/memory/memoryEngine.ts'
+import type { EngineUnderTest, SharedEngineUnderTest } from '../../server/testing/engineCase.ts'
+import { engineContract, engineNodeContract } from '../../server/testing/engineContract.ts'
 import { FaultyEngine } from '../../server/testing/faultyEngine.ts'
 
 async function makeLevel(durability: 'fsync' | 'os'): Promise<EngineUnderTest> {
@@ -30,6 +30,13 @@ async function makeMemory(): Promise<EngineUnderTest> {
   return { engine, reopen: async () => engine, cleanup: () => engine.close() }
 }
 
+async function makeSharedMemory(): Promise<SharedEngineUnderTest> {
+  const store = new MemoryStore()
+  const engine = new MemoryEngine(store)
+  const peer = async (): Promise<MemoryEngine> => new MemoryEngine(store)
+  return { engine, peer, reopen: async () => engine, cleanup: () => engine.close() }
+}
+
 /** A wrapper that injects nothing must be invisible. */
 async function makeFaulty(): Promise<EngineUnderTest> {
   const engine = new FaultyEngine(new MemoryEngine())
@@ -45,4 +52,8 @@ const engines: readonly (readonly [string, () => Promise<EngineUnderTest>])[] = 
 
 describe.each(engines)('engine contract: %s', (_name, make) => {
   test.each(engineContract(make))('$title', ({ run }) => run())
+})
+
+describe('engine contract: several nodes on one memory', () => {
+  test.each(engineNodeContract(makeSharedMemory))('$title', ({ run }) => run())
 })

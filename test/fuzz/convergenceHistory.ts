@@ -1,5 +1,5 @@
 import { poisonousUpdate, Room } from '../model/room.ts'
-import { Random } from '../model/random.ts'
+import { Random } from '../../client/testing/random.ts'
 import { toChannel } from '../model/wirings.ts'
 import { World } from '../model/world.ts'
 import { syncUpdate } from '../../shared/wire/messages.ts'

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
+import { connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { rm } from 'node:fs/promises'
@@ -162,6 +163,20 @@ describe('close', () => {
     release()
     await closing
     expect(events.filter((event) => event.type === 'committed')).toHaveLength(1)
+  })
+})
+
+describe('close', () => {
+  test('O1: connections that never asked for anything are not waited for', async () => {
+    const server = await TestServer.start()
+    const socket = connect(server.port, '127.0.0.1')
+    const ended = once(socket, 'close')
+    await once(socket, 'connect')
+    const answer = await fetch(`http://127.0.0.1:${String(server.port)}/healthz`) // accepted after the silent one
+    expect(answer.status).toBe(200)
+    await server.server.close({ deadlineMs: 60_000 })
+    await ended
+    await server.dispose()
   })
 })
 

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { oneState, PresenceRoom, Wire } from './presenceRoom.ts'
 import type { PresenceClient } from './presenceRoom.ts'
-import { Random } from './random.ts'
+import { Random } from '../../client/testing/random.ts'
 
 const STEPS = 120
 /** Longer than any timer of presence: reaping, sweeping and a renewal after them. Milliseconds. */

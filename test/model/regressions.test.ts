@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { defaultLimits } from '../../shared/limits.ts'
 import { syncStep1, syncStep2, syncUpdate } from '../../shared/wire/messages.ts'
-import { Content } from '../../server/document/content.ts'
+import { Content, MAX_TAIL_BYTES } from '../../server/document/content.ts'
 import { expectConverged, quiesce } from './quiescence.ts'
 import { orphanUpdate, poisonousUpdate, Room, updateOnPoison } from './room.ts'
 import type { SimClient } from './simClient.ts'
@@ -171,7 +171,7 @@ describe('content', () => {
     for (let count = 0; count < 5; count += 1) doc.getText('text').insert(0, 'x'.repeat(1024 * 1024))
     const tail = updates.map((update, index) => ({ cursor: `e-${index + 1}`, update }))
     const content = new Content({ base: null, snapshot: null, tail, head: 'e-5', damaged: false }, defaultLimits)
-    expect(content.wantsSnapshot).toBe(true)
+    expect(content.sizes.bytes).toBeGreaterThan(MAX_TAIL_BYTES)
     for (const known of [new Uint8Array([0]), new Uint8Array([1, 9, 1])]) {
       const answer = content.answer(known)
       expect(answer.updates).toEqual([])

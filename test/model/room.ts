@@ -1,9 +1,9 @@
 import * as Y from 'yjs'
+import { Random } from '../../client/testing/random.ts'
+import { RandomEditor } from '../../client/testing/randomEditor.ts'
 import { syncUpdate } from '../../shared/wire/messages.ts'
 import type { FaultTiming } from '../../server/testing/faultyEngine.ts'
-import { editRandomly } from './edits.ts'
 import { expectConverged, expectUnloaded, quiesce } from './quiescence.ts'
-import { Random } from './random.ts'
 import { SimClient } from './simClient.ts'
 import type { WireUp } from './simClient.ts'
 import type { World } from './world.ts'
@@ -33,7 +33,7 @@ export class Room {
   }
 
   edit(index: number, seed: number): void {
-    editRandomly(this.client(index).doc, new Random(seed))
+    new RandomEditor(this.client(index).doc, new Random(seed)).edit()
   }
 
   /** The newest message overtakes the one before it, as no protocol should but some clients do. */

@@ -2,17 +2,54 @@ import { expect } from 'vitest'
 import * as Y from 'yjs'
 import { defaultLimits } from '../../shared/limits.ts'
 import type { Limits } from '../../shared/limits.ts'
-import type { Cursor, Engine, Snapshot } from '../../server/engine/engine.ts'
-import { MemoryEngine } from '../../server/engine/memory/memoryEngine.ts'
+import type { Cursor, Engine, Entry, Snapshot } from '../../server/engine/engine.ts'
+import { Fanout } from '../../server/engine/fanout.ts'
+import { MemoryEngine, MemoryStore } from '../../server/engine/memory/memoryEngine.ts'
 import { Registry } from '../../server/document/registry.ts'
 import type { Observer, ServerEvent } from '../../server/observer.ts'
-import { FakeClock } from '../../server/testing/fakeClock.ts'
+import { FakeClock } from '../../client/testing/fakeClock.ts'
 import { FaultyEngine } from '../../server/testing/faultyEngine.ts'
+
+/** Nodes may hear late of what others append. */
+class LateFanout extends Fanout {
+  #held: (() => void)[] | null = null
+
+  hold(): void {
+    this.#held ??= []
+  }
+
+  release(): void {
+    const held = this.#held ?? []
+    this.#held = null
+    for (const tell of held) tell()
+  }
+
+  override appended(node: string, document: string, entry: Entry): void {
+    if (this.#held === null) super.appended(node, document, entry)
+    else this.#held.push(() => super.appended(node, document, entry))
+  }
+
+  override lost(): void {
+    this.#held = this.#held === null ? null : []
+    super.lost()
+  }
+}
+
+/** A database with everything that was ever durable in it. */
+export class Database extends MemoryStore {
+  override readonly fanout = new LateFanout()
+  readonly durable = new Map<string, Y.Doc>()
+}
 
 /** The log, watched: what is durable, known the moment it is, without asking the server. */
 class WatchedEngine extends MemoryEngine {
-  readonly #durable = new Map<string, Y.Doc>()
+  readonly #durable: Map<string, Y.Doc>
   compactions = 0
+
+  constructor(database: Database) {
+    super(database)
+    this.#durable = database.durable
+  }
 
   durable(document: string): Y.Doc {
     const known = this.#durable.get(document) ?? new Y.Doc()
@@ -33,20 +70,26 @@ class WatchedEngine extends MemoryEngine {
   }
 }
 
-/** A server without sockets, its storage and its clock. `crash` leaves nothing but what was durable. */
+/** A server (one node of several, if they share a database) without sockets, its storage and its clock. `crash` leaves nothing but what was durable. */
 export class World implements Observer {
   clock = new FakeClock()
-  readonly stored = new WatchedEngine()
+  stored: WatchedEngine
   readonly limits: Limits
   readonly events: ServerEvent[] = []
   #releases: (() => void)[] = []
-  engine = new FaultyEngine(this.stored)
+  engine: FaultyEngine
   registry: Registry
   /** Rises with every crash; links of earlier generations are dead. */
   generation = 0
 
-  constructor(limits: Partial<Limits> = {}) {
+  readonly #database: Database
+
+  /** @param database shared with the other nodes; default: one of its own */
+  constructor(limits: Partial<Limits> = {}, database = new Database()) {
     this.limits = { ...defaultLimits, ...limits }
+    this.#database = database
+    this.stored = new WatchedEngine(database)
+    this.engine = new FaultyEngine(this.stored)
     this.registry = this.#start()
   }
 
@@ -70,6 +113,8 @@ export class World implements Observer {
   crash(): void {
     this.#releases = []
     this.clock = new FakeClock() // the dead server's timers never run
+    this.#database.fanout.left(this.stored.node)
+    this.stored = new WatchedEngine(this.#database)
     this.engine = new FaultyEngine(this.stored)
     this.registry = this.#start()
     this.generation += 1

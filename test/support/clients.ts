@@ -8,16 +8,19 @@ import * as yWebsocket1 from 'y-websocket-1'
 import * as yWebsocket2 from 'y-websocket-2'
 import * as yWebsocket30 from 'y-websocket-30'
 import * as Y from 'yjs'
+import * as ourClient from '../../client/index.ts'
 import { eventually } from './eventually.ts'
 
 // Every y-websocket provider adds a listener to `process`; Node warns above ten.
 process.setMaxListeners(0)
 
-const yWebsocketKinds = ['y-websocket 1', 'y-websocket 2', 'y-websocket 3.0', 'y-websocket 3.1'] as const
+const yWebsocketKinds = ['y-websocket 1', 'y-websocket 2', 'y-websocket 3.0', 'y-websocket 3.1', 'ours'] as const
 export const hocuspocusKinds = ['hocuspocus 2', 'hocuspocus 3', 'hocuspocus 4'] as const
-export const clientKinds = [...yWebsocketKinds, ...hocuspocusKinds] as const
+/** Ours again, with Hocuspocus' framing. */
+const sharedKind = 'ours, shared socket'
+export const clientKinds = [...yWebsocketKinds, ...hocuspocusKinds, sharedKind] as const
 
-type YWebsocketKind = (typeof yWebsocketKinds)[number]
+type YWebsocketKind = (typeof yWebsocketKinds)[number] | typeof sharedKind
 export type HocuspocusKind = (typeof hocuspocusKinds)[number]
 export type ClientKind = (typeof clientKinds)[number]
 
@@ -29,7 +32,7 @@ export interface ClientOptions {
   readonly token?: string | (() => Promise<string>)
 }
 
-/** What all seven have in common, so that one test drives them all. */
+/** What all have in common, so that one test drives them all. */
 export interface Client {
   readonly kind: ClientKind
   readonly doc: Y.Doc
@@ -109,6 +112,8 @@ const yWebsocketModules = {
   'y-websocket 2': yWebsocket2,
   'y-websocket 3.0': yWebsocket30,
   'y-websocket 3.1': yWebsocket31,
+  ours: ourClient,
+  [sharedKind]: ourClient,
 } as unknown as Readonly<Record<YWebsocketKind, YWebsocketModule>>
 
 const hocuspocusModules = {
@@ -132,6 +137,11 @@ function presenceOf(awareness: Awareness, kind: ClientKind, options: ClientOptio
   else awareness.setLocalState(options.presence ?? { name: kind })
 }
 
+/** Whether this kind of client names its document by the URL, which is escaped, or in messages. */
+export function usesPath(kind: ClientKind): boolean {
+  return !isHocuspocus(kind) && kind !== sharedKind
+}
+
 /** Opens `room` with a provider of this kind. `url`: `ws://host:port`. */
 export function openClient(kind: ClientKind, url: string, room: string, options: ClientOptions = {}): Client {
   return isHocuspocus(kind) ? openHocuspocus(kind, url, room, options) : openYWebsocket(kind, url, room, options)
@@ -152,6 +162,9 @@ function openYWebsocket(kind: YWebsocketKind, url: string, room: string, options
     disableBc: true,
     WebSocketPolyfill: notingWebSocket(sockets),
     maxBackoffTime: 200,
+    // Ours; others ignore these two. A world of its own: what is shared with nobody is one client's socket.
+    multiplex: kind === sharedKind,
+    environment: { ...ourClient.systemEnvironment },
     params: typeof options.token === 'string' ? { token: options.token } : {},
   })
   return {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Beat } from '../../server/document/beat.ts'
-import { FakeClock } from '../../server/testing/fakeClock.ts'
+import { FakeClock } from '../../client/testing/fakeClock.ts'
 
 function beatWith(cost: number, busy = () => true) {
   const clock = new FakeClock()

@@ -61,7 +61,7 @@ describe('command line', () => {
   })
 })
 
-const listening = { url: 'http://127.0.0.1:4000', host: '127.0.0.1', port: 4000 }
+const listening = { url: 'http://127.0.0.1:4000', host: '127.0.0.1', port: 4000, durability: 'fsync' } as const
 
 function announced(given: Partial<Options>): string {
   return banner({ version: '1.2.3', options: completeOptions({ dataDir: '/srv/docs', ...given }), listening })
@@ -92,8 +92,26 @@ describe('banner', () => {
     expect(isLoopback(host)).toBe(true)
   })
 
+  test('with Redis it says where, at which level, and never the password', () => {
+    const text = banner({
+      version: '1.2.3',
+      options: completeOptions({
+        redis: 'redis+sentinel://me:s3cret@a,b:1/documents',
+        redisPrefix: 'team:',
+        archive: 'postgres://me:s3cret@db/cold',
+      }),
+      listening: { ...listening, durability: 'everysec' },
+    })
+    expect(text).toContain(
+      'redis+sentinel://a:26379,b:1/documents, keys team:*, and those nobody uses in postgres://me@db/cold (everysec: ',
+    )
+    expect(text).not.toContain('s3cret')
+    expect(text).not.toContain('./data')
+  })
+
   test('durability memory warns that nothing is kept', () => {
-    expect(warnings(completeOptions({ durability: 'memory' }), listening)).toEqual([
+    const forgetful = { ...listening, durability: 'memory' } as const
+    expect(warnings(completeOptions({ durability: 'memory' }), forgetful)).toEqual([
       expect.stringContaining('nothing is kept'),
     ])
   })

@@ -4,7 +4,7 @@ import { CommitPace } from '../../server/engine/level/commitPace.ts'
 import { DocumentStates, newState } from '../../server/engine/level/documentStates.ts'
 import { GroupCommit, MAX_BATCH_BYTES, type Write } from '../../server/engine/level/groupCommit.ts'
 import { documentId } from '../../server/engine/level/keys.ts'
-import { FakeClock } from '../../server/testing/fakeClock.ts'
+import { FakeClock } from '../../client/testing/fakeClock.ts'
 
 /** A database whose batches are written when the test says so. */
 class ManualDatabase {

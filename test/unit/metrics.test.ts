@@ -4,7 +4,7 @@ import type { ServerEvent } from '../../server/observer.ts'
 import { MalformedFrameError, StorageError } from '../../shared/errors.ts'
 
 const silence = { framesIn: 0, bytesIn: 0, writes: 0, bytesOut: 0 }
-const nothing = { connections: () => 0, documents: () => 0, traffic: () => silence }
+const nothing = { connections: () => 0, documents: () => 0, nodes: () => 1, traffic: () => silence }
 
 async function after(...events: ServerEvent[]): Promise<string> {
   const metrics = createMetrics({ sources: { ...nothing, connections: () => 7, documents: () => 3 } })

@@ -53,6 +53,33 @@ describe('options: wrong values are refused in one sentence that names what the 
     expect(refusal({ port: 'abc' })).toBe('--port must be a whole number from 0 to 65535, not "abc".')
   })
 
+  test('one that may hold a password is not repeated', () => {
+    const examples = 'postgres://user:password@host:5432/database or s3://key:secret@host/bucket'
+    const sentence = `--archive must be an address such as ${examples}.`
+    for (const archive of ['mysql://me:secret@host/a', 'me:secret@host', 'postgres://me:secret@host:x/a']) {
+      expect(refusal({ archive })).toBe(sentence)
+    }
+    for (const archive of [
+      '',
+      'postgres://host/a',
+      'postgresql://me:secret@[::1]:5432/a?sslmode=require',
+      's3://k:s@host/a',
+    ]) {
+      expect(refusal({ archive, redis: 'redis://a' })).toBe('accepted')
+    }
+    expect(refusal({ redis: 'redis://me:secret@a:x' })).toMatch(/^--redis must be redis:\/\/(?!.*secret)/)
+  })
+
+  test('Redis: an address of each kind, a prefix that keeps a document in one slot, an archive only with it', () => {
+    for (const redis of ['redis://a', 'rediss://me:pw@a:1/2', 'redis+sentinel://a,b/main', 'redis+cluster://a:1,b:2']) {
+      expect(refusal({ redis, redisPrefix: 'team/one:' })).toBe('accepted')
+    }
+    expect(refusal({ redisPrefix: '{team}:' })).toMatch(/^--redis-prefix must be at most 64 letters/)
+    expect(refusal({ archive: 'postgres://a/b' })).toBe(
+      '--archive is for documents in Redis: name one with --redis as well.',
+    )
+  })
+
   test('an environment variable, own or alias', () => {
     expect(refusal({}, { SCRIPTORIUM_DURABILITY: 'always' })).toBe(
       'SCRIPTORIUM_DURABILITY must be one of fsync, os, memory, not "always".',

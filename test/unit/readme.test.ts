@@ -31,7 +31,7 @@ describe('the README cannot drift from the code', () => {
 
   test('it names every metric', async () => {
     const traffic = () => ({ framesIn: 0, bytesIn: 0, writes: 0, bytesOut: 0 })
-    const sources = { connections: () => 0, documents: () => 0, traffic }
+    const sources = { connections: () => 0, documents: () => 0, nodes: () => 1, traffic }
     const text = await createMetrics({ sources }).text()
     const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1] ?? '')
     expect(names.length).toBeGreaterThan(15)

@@ -22,8 +22,25 @@ interface StoredDocument {
 /** What several memory engines share, as several nodes share one database. */
 export class MemoryStore {
   readonly documents = new Map<string, StoredDocument>()
-  readonly epoch = randomBytes(6).toString('hex')
   readonly fanout = new Fanout()
+  #epoch = newEpoch()
+
+  get epoch(): string {
+    return this.#epoch
+  }
+
+  /** Forgets the newest entries of a document, as a database does that falls back to a copy which lagged behind. */
+  lose(document: string, count: number): void {
+    const stored = this.documents.get(document)
+    if (stored === undefined) return
+    const lost = Math.min(count, stored.head - (stored.current?.base ?? 0))
+    stored.entries.splice(stored.entries.length - lost)
+    stored.head -= lost
+    if (stored.head === 0) this.documents.delete(document)
+    // Sequences are used a second time: cursors of before must not be taken for those of now.
+    this.#epoch = newEpoch()
+    this.fanout.lost()
+  }
 }
 
 /**
@@ -134,6 +151,10 @@ export class MemoryEngine implements Engine {
   #requireOpen(): void {
     if (this.#closed) throw new StorageError('STORAGE_CLOSED', 'The storage is closed.')
   }
+}
+
+function newEpoch(): string {
+  return randomBytes(6).toString('hex')
 }
 
 /** UTF-8 byte order, the same as on disk; JavaScript's own order differs beyond U+FFFF. */

@@ -1,4 +1,4 @@
-import { OwnShare, usageOf } from '../measure/proc.ts'
+import { OwnShare } from '../measure/proc.ts'
 import { play, untilQuiet, type Due } from './schedule.ts'
 
 /** Nothing received for so long: everything that will come has come. */
@@ -12,10 +12,9 @@ export interface Load {
   readonly lastTime: () => number
 }
 
-export interface Measured {
-  readonly serverCpuMs: number
-  /** Resident memory of the server at the end, in bytes. */
-  readonly rss: number
+export interface Measured<Reading> {
+  readonly before: Reading
+  readonly after: Reading
   /** Share of a core that this process used while it played. */
   readonly generator: number
   /** The most an action was late, in milliseconds. */
@@ -25,14 +24,19 @@ export interface Measured {
 /**
  * Plays the warm-up, waits until all of it has arrived, so that a server which fell behind is not charged for it twice; then
  * starts the clock, plays the rest, and stops it when nothing arrives any more.
+ *
+ * @param read what is measured: read when the clock starts, and when it stops
  */
-export async function measured(pid: number, { due, warmupMs, lastTime }: Load): Promise<Measured> {
+export async function measured<Reading>(
+  read: () => Reading | Promise<Reading>,
+  { due, warmupMs, lastTime }: Load,
+): Promise<Measured<Reading>> {
   await play(
     due.filter(({ at }) => at < warmupMs),
     performance.now(),
   )
   await untilQuiet(lastTime, QUIET_MS)
-  const before = usageOf(pid)
+  const before = await read()
   const own = new OwnShare()
   const { latest } = await play(
     due.filter(({ at }) => at >= warmupMs),
@@ -40,6 +44,5 @@ export async function measured(pid: number, { due, warmupMs, lastTime }: Load): 
   )
   const generator = own.share()
   await untilQuiet(lastTime, QUIET_MS)
-  const after = usageOf(pid)
-  return { serverCpuMs: after.cpuMs - before.cpuMs, rss: after.rss, generator, latest }
+  return { before, after: await read(), generator, latest }
 }

@@ -1,22 +1,15 @@
-import { Recorder, type Recorded } from '../measure/recorder.ts'
-import { MessageDecoder, type Range } from '../measure/decode.ts'
-import { NumberList, randomFrom } from '../measure/numbers.ts'
-import { settle } from '../measure/proc.ts'
+import { NumberList } from '../measure/numbers.ts'
+import { settle, usageOf } from '../measure/proc.ts'
+import { Recorder } from '../measure/recorder.ts'
 import { check, MIB, type Check, type RunContext } from '../scenarios/scenario.ts'
 import { ServerProcess } from '../servers/serverProcess.ts'
-import { closeAll, connectAll, type Client } from '../wire/client.ts'
+import { closeAll, connectAll } from '../wire/client.ts'
 import { forEachAtOnce, holds } from './fetch.ts'
 import { measured } from './measured.ts'
-import type { Due } from './schedule.ts'
-import { clientId, contentOf, typedUpdates } from './typists.ts'
+import { missingIn, schedule, typedIn, writeScript, type Script, type ScriptPlan } from './script.ts'
+import { contentOf } from './typists.ts'
 
-export interface TypingPlan {
-  readonly rooms: number
-  /** In each room; all of them type. */
-  readonly people: number
-  readonly editsPerSecond: number
-  /** Typed before the clock starts, so that code is compiled and caches are warm. */
-  readonly warmupSeconds: number
+export interface TypingPlan extends ScriptPlan {
   /** Content each room has before anybody types. */
   readonly preload?: Uint8Array
 }
@@ -36,86 +29,7 @@ export interface TypingResult {
   readonly checks: readonly Check[]
 }
 
-/** Everybody's edits, made beforehand, and when each was sent. */
-interface Script {
-  readonly perPerson: number
-  readonly warmupEdits: number
-  readonly updates: readonly (readonly Uint8Array[])[]
-  /** Indexed person × perPerson + edit. */
-  readonly sentAt: Float64Array
-}
-
 const ROOM_PATIENCE_MS = 8000
-
-function write({ rooms, people, editsPerSecond, warmupSeconds }: TypingPlan, seconds: number): Script {
-  const warmupEdits = Math.round(editsPerSecond * warmupSeconds)
-  const perPerson = warmupEdits + Math.round(editsPerSecond * seconds)
-  const updates = Array.from({ length: rooms * people }, (_, person) => typedUpdates(person, perPerson))
-  return { perPerson, warmupEdits, updates, sentAt: new Float64Array(updates.length * perPerson) }
-}
-
-/** Nobody types like a metronome: each edit comes at a random moment of its interval. */
-function schedule(script: Script, clients: readonly Client[], editsPerSecond: number): Due[] {
-  const random = randomFrom(1)
-  return clients.flatMap((client, person) =>
-    (script.updates[person] ?? []).map((update, k) => {
-      const frame = client.updateFrame(update)
-      return {
-        at: ((k + random()) * 1000) / editsPerSecond,
-        run: () => {
-          script.sentAt[person * script.perPerson + k] = performance.now()
-          client.send(frame)
-        },
-      }
-    }),
-  )
-}
-
-/** Which edit has reached whom, and how long it took: every (edit, receiver) pair. */
-class Arrivals {
-  readonly latencies = new NumberList()
-  private readonly script: Script
-  private readonly people: number
-  private readonly personOf: ReadonlyMap<number, number>
-  /** By receiver: one byte for each edit of its room. */
-  private readonly seen: readonly Uint8Array[]
-  private pairs = 0
-
-  constructor(script: Script, people: number) {
-    this.script = script
-    this.people = people
-    this.personOf = new Map(script.updates.map((_, person) => [clientId(person), person]))
-    this.seen = script.updates.map(() => new Uint8Array(people * script.perPerson))
-  }
-
-  get missing(): number {
-    return this.script.updates.length * this.script.perPerson * (this.people - 1) - this.pairs
-  }
-
-  note({ receiver, time }: Recorded, { client, from, to }: Range): void {
-    const author = this.personOf.get(client)
-    const mine = this.seen[receiver]
-    if (author === undefined || mine === undefined || author === receiver) return
-    const { perPerson, warmupEdits, sentAt } = this.script
-    for (let k = from; k < to; k++) {
-      const at = (author % this.people) * perPerson + k
-      if (mine[at] === 1) continue
-      mine[at] = 1
-      this.pairs++
-      if (k >= warmupEdits) this.latencies.add(time - (sentAt[author * perPerson + k] ?? 0))
-    }
-  }
-}
-
-function arrivalsIn(recorder: Recorder, script: Script, people: number, decoder: MessageDecoder): Arrivals {
-  const arrivals = new Arrivals(script, people)
-  for (const recorded of recorder) {
-    const { kind, ranges } = decoder.decode(recorded)
-    if (kind !== 'document') continue
-    for (const range of ranges) arrivals.note(recorded, range)
-  }
-  return arrivals
-}
 
 async function checkStored(
   context: RunContext,
@@ -127,7 +41,7 @@ async function checkStored(
   const rooms = Array.from({ length: plan.rooms }, (_, room) => room)
   const wrong: number[] = []
   await forEachAtOnce(rooms, 16, async (room) => {
-    const typed = script.updates.slice(room * plan.people, (room + 1) * plan.people).flat()
+    const typed = typedIn(script, room)
     const expected = contentOf(plan.preload === undefined ? typed : [plan.preload, ...typed])
     const options = { port: server.port, dialect: kind.dialect, document: `room-${room}` }
     if (!(await holds(options, expected, ROOM_PATIENCE_MS))) wrong.push(room)
@@ -150,7 +64,7 @@ async function preload(server: ServerProcess, plan: TypingPlan): Promise<void> {
 export async function typing(context: RunContext, plan: TypingPlan): Promise<TypingResult> {
   const { kind, seconds, log } = context
   log('preparing edits')
-  const script = write(plan, seconds)
+  const script = writeScript(plan, seconds)
   let server = await ServerProcess.start(kind, context.directory)
   await preload(server, plan)
   const recorder = new Recorder()
@@ -165,8 +79,8 @@ export async function typing(context: RunContext, plan: TypingPlan): Promise<Typ
   )
   log(`${clients.length} connected, typing for ${plan.warmupSeconds} + ${seconds} s`)
 
-  const { serverCpuMs, rss, generator, latest } = await measured(server.pid, {
-    due: schedule(script, clients, plan.editsPerSecond),
+  const { before, after, generator, latest } = await measured(() => usageOf(server.pid), {
+    due: schedule(script, clients),
     warmupMs: plan.warmupSeconds * 1000,
     lastTime: () => recorder.lastTime,
   })
@@ -176,7 +90,10 @@ export async function typing(context: RunContext, plan: TypingPlan): Promise<Typ
   log(
     `decoding ${recorder.count} frames (${Math.round(recorder.bytes / MIB)} MiB); generator at most ${latest.toFixed(0)} ms late`,
   )
-  const { missing, latencies } = arrivalsIn(recorder, script, plan.people, new MessageDecoder(kind.dialect))
+  const latencies = new NumberList()
+  const missing = missingIn(recorder, script, kind.dialect, (milliseconds) => {
+    latencies.add(milliseconds)
+  })
   log('restarting and comparing what is stored')
   await settle(server.pid, kind.quietMs)
   await server.stop()
@@ -190,8 +107,8 @@ export async function typing(context: RunContext, plan: TypingPlan): Promise<Typ
     missing,
     p50: latencies.quantile(0.5),
     p99: latencies.quantile(0.99),
-    serverCpuMs,
-    rssMib: rss / MIB,
+    serverCpuMs: after.cpuMs - before.cpuMs,
+    rssMib: after.rss / MIB,
     generator,
     checks: [
       check('every edit reached everybody', missing === 0, `${missing} (edit, receiver) pairs missing`),

@@ -1,11 +1,17 @@
 import type { Check, Metric } from '../scenarios/scenario.ts'
-import type { ServerKind, ServerName } from '../servers/serverKind.ts'
+import type { ServerName } from '../servers/serverKind.ts'
 import { judge, type Figures } from './verdict.ts'
 
-/** One scenario, all servers. */
+export interface Column {
+  readonly name: ServerName
+  readonly title: string
+}
+
+/** One scenario, all its servers. */
 export interface ScenarioReport {
   readonly name: string
   readonly title: string
+  readonly columns: readonly Column[]
   readonly metrics: readonly Metric[]
   /** Median of the rounds, by metric id and server. */
   readonly figures: Readonly<Record<string, Figures>>
@@ -30,23 +36,24 @@ function verdictText(pass: boolean | null): string {
   return pass ? 'pass' : '**falls short**'
 }
 
-function metricRow(metric: Metric, figures: Figures, servers: readonly ServerKind[]): string {
+function metricRow(metric: Metric, figures: Figures, columns: readonly Column[]): string {
   const { ratio, target, pass } = judge(metric, figures)
   const unit = metric.unit === '' ? '' : `, ${metric.unit}`
-  const cells = servers.map(({ name }) => formatNumber(figures[name]))
+  const cells = columns.map(({ name }) => formatNumber(figures[name]))
   return `| ${metric.title}${unit} | ${cells.join(' | ')} | ${formatNumber(ratio)} | ${target} | ${verdictText(pass)} |`
 }
 
 /** A Markdown table with a row per metric, then the checks that failed. */
-export function scenarioMarkdown(report: ScenarioReport, servers: readonly ServerKind[]): string {
+export function scenarioMarkdown(report: ScenarioReport): string {
   const failed = report.checks.filter(({ ok }) => !ok)
-  const names = servers.map(({ title }) => title)
+  const { columns } = report
+  const names = columns.map(({ title }) => title)
   return [
     `### ${report.name}: ${report.title}`,
     '',
     `| | ${names.join(' | ')} | ours / better peer | target | |`,
     `|---|${names.map(() => '---:|').join('')}---:|---|---|`,
-    ...report.metrics.map((metric) => metricRow(metric, report.figures[metric.id] ?? {}, servers)),
+    ...report.metrics.map((metric) => metricRow(metric, report.figures[metric.id] ?? {}, columns)),
     '',
     ...failed.map(({ server, name, detail }) => `- ${server}: FAILED: ${name}${detail === '' ? '' : ` (${detail})`}`),
     failed.length === 0 ? `All ${report.checks.length} checks hold.` : '',
@@ -54,20 +61,16 @@ export function scenarioMarkdown(report: ScenarioReport, servers: readonly Serve
   ].join('\n')
 }
 
-export function reportMarkdown(report: Report, servers: readonly ServerKind[]): string {
-  return [
-    '## Benchmark',
-    '',
-    report.machine,
-    '',
-    ...report.scenarios.map((one) => scenarioMarkdown(one, servers)),
-  ].join('\n')
+export function reportMarkdown(report: Report): string {
+  return ['## Benchmark', '', report.machine, '', ...report.scenarios.map(scenarioMarkdown)].join('\n')
 }
 
 /** The same with every verdict, for machines. */
 export function reportJson(report: Report): string {
-  const scenarios = report.scenarios.map(({ metrics, figures, ...rest }) => ({
-    ...rest,
+  const scenarios = report.scenarios.map(({ name, title, checks, metrics, figures }) => ({
+    name,
+    title,
+    checks,
     metrics: metrics.map((metric) => {
       const own = figures[metric.id] ?? {}
       return { id: metric.id, title: metric.title, unit: metric.unit, figures: own, ...judge(metric, own) }

@@ -3,6 +3,7 @@ import type { Due } from '../load/schedule.ts'
 import { clientId } from '../load/typists.ts'
 import { MessageDecoder } from '../measure/decode.ts'
 import { NumberList, randomFrom } from '../measure/numbers.ts'
+import { usageOf } from '../measure/proc.ts'
 import { Recorder, type Recorded } from '../measure/recorder.ts'
 import { ServerProcess } from '../servers/serverProcess.ts'
 import { closeAll, connectAll, type Client } from '../wire/client.ts'
@@ -87,7 +88,7 @@ async function run({ kind, directory, seconds, log }: RunContext): Promise<Outco
   )
   for (const [number, client] of clients.entries()) client.send(client.awarenessFrame(greeting(clientId(number))))
   log(`${PEOPLE} connected, moving for ${WARMUP_SECONDS} + ${seconds} s`)
-  const { serverCpuMs, generator } = await measured(server.pid, {
+  const { before, after, generator } = await measured(() => usageOf(server.pid), {
     due: schedule(clients, moves, sentAt),
     warmupMs: WARMUP_SECONDS * 1000,
     lastTime: () => recorder.lastTime,
@@ -106,7 +107,7 @@ async function run({ kind, directory, seconds, log }: RunContext): Promise<Outco
   const { delivered, unfinished, latencies } = arrivals
   return {
     values: {
-      cpu: (serverCpuMs * 1000) / delivered,
+      cpu: ((after.cpuMs - before.cpuMs) * 1000) / delivered,
       p50: latencies.quantile(0.5),
       p99: latencies.quantile(0.99),
       generator,

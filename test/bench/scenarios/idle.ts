@@ -1,36 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { clientId } from '../load/typists.ts'
+import { renew } from '../load/renewals.ts'
 import { randomFrom } from '../measure/numbers.ts'
 import { OwnShare, usageOf } from '../measure/proc.ts'
 import { ServerProcess } from '../servers/serverProcess.ts'
-import { closeAll, connectAll, type Client } from '../wire/client.ts'
-import { awarenessUpdate, greeting } from '../wire/dialect.ts'
+import { closeAll, connectAll } from '../wire/client.ts'
 import { check, generatorShare, type Outcome, type RunContext, type Scenario } from './scenario.ts'
 
 const CONNECTIONS = 5000
 const PER_ROOM = 2
-/** Clients renew their presence so often. */
-const RENEWAL_MS = 15_000
-
-/** Renews a client's presence every 15 s, beginning after a random part of that, as clients that came at random times do. */
-function renew(client: Client, number: number, random: () => number): () => void {
-  let clock = 0
-  const state = JSON.stringify({ user: { name: `Person Number ${number}`, color: '#30bced' } })
-  const send = (): void => {
-    clock++
-    client.send(client.awarenessFrame(awarenessUpdate(clientId(number), clock, state)))
-  }
-  client.send(client.awarenessFrame(greeting(clientId(number))))
-  send()
-  let timer = setTimeout(() => {
-    send()
-    timer = setInterval(send, RENEWAL_MS)
-  }, random() * RENEWAL_MS)
-  return () => {
-    clearTimeout(timer)
-  }
-}
-
 async function run({ kind, directory, seconds, log }: RunContext): Promise<Outcome> {
   const server = await ServerProcess.start(kind, directory)
   await delay(1000)

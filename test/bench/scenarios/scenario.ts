@@ -1,4 +1,4 @@
-import type { ServerKind } from '../servers/serverKind.ts'
+import type { ServerKind, ServerName } from '../servers/serverKind.ts'
 
 /**
  * What the project sets itself. `ratio`: at most `value` × the better peer in the same run. `margin`: at most `value`
@@ -41,9 +41,14 @@ export interface RunContext {
   readonly log: (text: string) => void
 }
 
+/** The servers a scenario is about, by name, and how its table calls each of them. */
+export type Columns = Readonly<Partial<Record<ServerName, string>>>
+
 export interface Scenario {
   readonly name: string
   readonly title: string
+  /** Default: every server, under its own title. */
+  readonly columns?: Columns
   /** Default of `RunContext.seconds`. */
   readonly seconds: number
   readonly metrics: readonly Metric[]
@@ -61,6 +66,11 @@ export const generatorShare: Metric = {
 /** A check whose detail says what was found. */
 export function check(name: string, ok: boolean, detail = ''): Check {
   return { name, ok, detail }
+}
+
+/** The checks of one part of a scenario. */
+export function checksOf(part: string, checks: readonly Check[]): Check[] {
+  return checks.map(({ name, ok, detail }) => check(`${part}: ${name}`, ok, detail))
 }
 
 export const MIB = 1024 * 1024

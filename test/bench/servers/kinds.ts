@@ -10,6 +10,15 @@ export const peersDirectory = join(import.meta.dirname, '..', 'peers')
 /** Flags for our own server's process: those of `npm start`, and more to look into it: `BENCH_NODE_FLAGS=--cpu-prof`. */
 const nodeFlags = ['--max-semi-space-size=4', ...(process.env['BENCH_NODE_FLAGS']?.split(' ') ?? [])]
 
+/** The same server with more arguments. */
+export function withArguments(kind: ServerKind, ...more: readonly string[]): ServerKind {
+  const command: ServerKind['command'] = (directory, port) => {
+    const { args, env } = kind.command(directory, port)
+    return { args: [...args, ...more], env }
+  }
+  return { ...kind, command }
+}
+
 const ours: ServerKind = {
   name: 'ours',
   title: 'Scriptorium',
@@ -25,8 +34,10 @@ const ours: ServerKind = {
       '--host',
       '127.0.0.1',
     ],
-    env: {},
+    // What the caller's environment names is not what is measured.
+    env: { REDIS_URL: '', SCRIPTORIUM_REDIS: '' },
   }),
+  onRedis: ({ url }) => withArguments(ours, '--redis', url),
   readyPath: '/readyz',
   probes: true,
   quietMs: 1000,
@@ -52,6 +63,13 @@ const hocuspocus: ServerKind = {
   command: (directory, port) => ({
     args: [join(peersDirectory, 'hocuspocus.mjs')],
     env: { HOST: '127.0.0.1', PORT: String(port), DATABASE: join(directory, 'documents.sqlite') },
+  }),
+  onRedis: (redis) => ({
+    ...hocuspocus,
+    command: (_directory, port) => ({
+      args: [join(peersDirectory, 'hocuspocus-redis.mjs')],
+      env: { HOST: '127.0.0.1', PORT: String(port), REDIS_PORT: String(redis.port) },
+    }),
   }),
   readyPath: '/',
   probes: false,

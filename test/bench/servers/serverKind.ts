@@ -15,6 +15,8 @@ export interface ServerKind {
   readonly dialect: Dialect
   /** What `node` is started with so that the server keeps its data under `directory` and listens on 127.0.0.1. */
   command(directory: string, port: number): LaunchCommand
+  /** The same server as one node of several around that Redis; undefined: it cannot. */
+  readonly onRedis?: (redis: { readonly url: string; readonly port: number }) => ServerKind
   /** Answers 200 here once it accepts clients. */
   readonly readyPath: string
   /** It answers y-sweet's probe (102) once what came before is durable. */

@@ -2,34 +2,14 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { get } from 'node:http'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { processTree } from '../measure/proc.ts'
+import { endInOrder, freePort, owned } from './children.ts'
 import type { ServerKind } from './serverKind.ts'
 
 const READY_TIMEOUT_MS = 30_000
-const STOP_TIMEOUT_MS = 60_000
 const POLL_MS = 20
-
-/** Servers of this process that are alive: none may outlive the benchmark. */
-const alive = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of alive) child.kill('SIGKILL')
-})
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => {
-        resolve(typeof address === 'object' && address !== null ? address.port : 0)
-      })
-    })
-  })
-}
 
 function answers(port: number, path: string): Promise<boolean> {
   return new Promise((resolve) => {
@@ -60,13 +40,7 @@ export class ServerProcess {
     const environment = { ...process.env, NODE_ENV: 'production', ...env }
     this.child = spawn(process.execPath, args, { env: environment, stdio: ['ignore', log, log] })
     closeSync(log)
-    alive.add(this.child)
-    this.exited = new Promise((resolve) => {
-      this.child.once('exit', () => {
-        alive.delete(this.child)
-        resolve()
-      })
-    })
+    this.exited = owned(this.child)
   }
 
   /** Starts it and waits until it answers. Throws with the end of its log when it does not. */
@@ -89,13 +63,8 @@ export class ServerProcess {
   }
 
   /** SIGTERM, as an operator would; SIGKILL when it does not end. */
-  async stop(): Promise<void> {
-    this.child.kill('SIGTERM')
-    const timer = setTimeout(() => {
-      this.child.kill('SIGKILL')
-    }, STOP_TIMEOUT_MS)
-    await this.exited
-    clearTimeout(timer)
+  stop(): Promise<void> {
+    return endInOrder(this.child, this.exited)
   }
 
   /** SIGKILL to the whole tree, at once. */

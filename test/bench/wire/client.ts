@@ -16,6 +16,8 @@ export interface ClientOptions {
   readonly number?: number
   /** The state vector of the first SyncStep1; default: knows nothing. */
   readonly stateVector?: Uint8Array
+  /** Given every update and SyncStep2; the bytes are only valid during the call. */
+  readonly onUpdate?: (update: Uint8Array) => void
   /** The update that answers the server's SyncStep1; default: has nothing to give. */
   readonly answer?: (stateVector: Uint8Array) => Uint8Array
 }
@@ -124,6 +126,7 @@ export class Client {
     const { kind, payload } = this.options.dialect.read(bytes)
     this.counts[kind]++
     this.lastAt[kind] = time
+    if (kind === 'step2' || kind === 'update') this.options.onUpdate?.(payload)
     if (kind === 'step1') this.answerStep1(payload)
     else if (kind === 'step2') this.sync(time)
     else if (kind === 'ping') this.send(PONG)

@@ -1,0 +1,58 @@
+/** Milliseconds; doubled with every failure. */
+const BASE_MS = 100
+/** Milliseconds a connection must have been open for its end to count as the first failure. */
+const STEADY_MS = 5_000
+/** What a page nobody looks at waits longer by. */
+const HIDDEN_FACTOR = 4
+/** What a client waits longer by whose own frames were refused: it will send the same again. */
+const REFUSED_FACTOR = 4
+
+/** Close codes by which the server refuses what we sent (PROTOCOL.md, "Close codes"). */
+const REFUSED: readonly number[] = [1003, 1007, 1008, 1009]
+/** Close codes by which the server asks for time. */
+const BUSY: readonly number[] = [1012, 1013]
+
+/** How a connection, or the attempt to get one, ended. */
+export interface Ended {
+  /** 1006 and the like; null when we closed it ourselves. */
+  readonly code: number | null
+  /** Milliseconds since it opened, when it had synchronised a document; else null. */
+  readonly syncedFor: number | null
+}
+
+/** Full jitter: clients that lost the same server do not come back together. The first retry is at once, and only it. */
+export class Backoff {
+  readonly #random: () => number
+  #failures = 0
+
+  constructor(random: () => number) {
+    this.#random = random
+  }
+
+  /** How many attempts in a row have led to nothing. */
+  get failures(): number {
+    return this.#failures
+  }
+
+  /** Whatever was wrong is over. */
+  reset(): void {
+    this.#failures = 0
+  }
+
+  /**
+   * @param maximum milliseconds
+   * @returns milliseconds to wait
+   */
+  after(ended: Ended, maximum: number, isHidden: boolean): number {
+    this.#failures += 1
+    const { code, syncedFor } = ended
+    const isRefused = code !== null && REFUSED.includes(code)
+    // A connection that synchronises and breaks at once, again and again, is not a first failure each time.
+    const isFlapping = syncedFor !== null && syncedFor < STEADY_MS
+    const isAskedToWait = isRefused || (code !== null && BUSY.includes(code))
+    if (this.#failures === 1 && !isFlapping && !isAskedToWait) return 0
+    const factor = (isHidden ? HIDDEN_FACTOR : 1) * (isRefused ? REFUSED_FACTOR : 1)
+    const ceiling = isRefused ? maximum : Math.min(maximum, BASE_MS * 2 ** Math.min(this.#failures, 16))
+    return this.#random() * ceiling * factor
+  }
+}

@@ -1,0 +1,122 @@
+import type { Editor } from '@tiptap/core'
+import { Comments } from './comments/comments.ts'
+import type { CommentsPanel } from './comments/commentsPanel.ts'
+import { chooseFile } from './files/chooseFile.ts'
+import { wireKeys } from './keyboard.ts'
+import { wireMenu } from './menu.ts'
+import { ModeSwitch } from './modeSwitch.ts'
+import { windowRole } from './net/address.ts'
+import { Panels } from './panels.ts'
+import { nameMovingCarets } from './people/caret.ts'
+import { Follower } from './people/follower.ts'
+import { tellWhenIdle } from './people/idle.ts'
+import { Me } from './people/me.ts'
+import { People } from './people/people.ts'
+import { whenReady } from './ready.ts'
+import { openRoom } from './room.ts'
+import type { Room } from './room.ts'
+import { wireShare } from './share.ts'
+import { StatusLine } from './status/statusLine.ts'
+import type { Anchor } from './surface.ts'
+import { showRefusal } from './text/refusal.ts'
+import { TextEditor } from './text/textEditor.ts'
+import { fillTextToolbar } from './text/toolbar.ts'
+import { followTitle, titleOf } from './title.ts'
+import { tell } from './ui/announce.ts'
+import { byId } from './ui/element.ts'
+import { toolButton } from './ui/toolButton.ts'
+
+const COMMENTS = 'Comments'
+const NETWORK = 'Network'
+
+/** One person with one document: opens it, and joins the parts of the page. */
+export async function openPage(): Promise<void> {
+  const room = openRoom()
+  new StatusLine(room, byId('status')).start()
+  const me = new Me(room.awareness, byId('people'), windowRole() === 'second' ? '.second' : '')
+  nameMovingCarets(room.awareness, document)
+  tellWhenIdle(room.awareness)
+  wireShare(byId('share'))
+  await whenReady(room)
+  const text = new TextEditor(room, byId('text'), showRefusal)
+  const modes = new ModeSwitch(room, text)
+  new People(room.awareness, new Follower(room.awareness, modes), byId('people')).start()
+  const panels = wirePanels(room, modes, me)
+  if (text.isShown) wireText(room, text, panels)
+  else wireMenu(byId('menu'), null)
+  wireKeys({ modes, panels, comment: () => void comment(panels), network: () => panels.toggle(NETWORK) })
+  followScope(room, modes)
+  await modes.start()
+  if (windowRole() !== 'second') modes.surface?.focus()
+}
+
+function wireText(room: Room, text: TextEditor, panels: Panels): void {
+  const { editor } = text
+  const commentButton = toolButton('comment', 'Comment', 'Mod Alt K')
+  commentButton.addEventListener('click', () => void comment(panels))
+  fillTextToolbar(byId('toolbar'), editor, [commentButton])
+  followTitle(editor, byId('title'))
+  wireMenu(byId('menu'), {
+    exportAs: async (format) => {
+      const { exportAs } = await import('./files/exports.ts')
+      await exportAs(format, { editor, room, title: titleOf(editor) })
+    },
+    importFile: () => chooseFile('.md,.markdown,.txt,.ydoc,text/markdown', (file) => void take(file, editor, room)),
+  })
+}
+
+async function take(file: File, editor: Editor, room: Room): Promise<void> {
+  const { importFile, ImportError } = await import('./files/imports.ts')
+  try {
+    await importFile(file, editor, room)
+    tell(`“${file.name}” was imported.`)
+  } catch (error) {
+    if (!(error instanceof ImportError)) throw error
+    tell(error.message)
+  }
+}
+
+function wirePanels(room: Room, modes: ModeSwitch, me: Me): Panels {
+  const comments = new Comments(room.doc)
+  const goTo = (anchor: Anchor): void => void modes.goTo(anchor)
+  const host = { comments, author: () => me.person, passage: () => modes.surface?.passage() ?? null, goTo }
+  const panels = new Panels(byId('panels'), [
+    {
+      name: COMMENTS,
+      icon: 'comment',
+      keys: 'Mod Alt K',
+      make: async (body) => {
+        const { CommentsPanel } = await import('./comments/commentsPanel.ts')
+        return new CommentsPanel(host, body)
+      },
+    },
+    {
+      name: NETWORK,
+      icon: 'network',
+      keys: 'Mod Alt N',
+      make: async (body) => {
+        const { NetworkPanel } = await import('./network/networkPanel.ts')
+        return new NetworkPanel(room, body)
+      },
+    },
+  ])
+  const show = (): void => {
+    const open = comments.threads.filter(({ isResolved }) => !isResolved)
+    panels.badge(COMMENTS, open.length)
+    modes.mark(open.flatMap(({ anchor }) => anchor ?? []))
+  }
+  comments.watch(show)
+  show()
+  return panels
+}
+
+async function comment(panels: Panels): Promise<void> {
+  const content = await panels.open(COMMENTS)
+  ;(content as CommentsPanel).compose()
+}
+
+function followScope({ provider }: Room, modes: ModeSwitch): void {
+  const show = (): void => modes.setEditable(provider.scope === 'read-write')
+  provider.on('scope', show)
+  show()
+}

@@ -1,0 +1,10 @@
+import type { SocketLike } from './environment.ts'
+
+/** Ends a socket nobody listens to any more. Without a handler for its errors, Node would rethrow them. */
+export function discard(socket: SocketLike, code?: number): void {
+  socket.onopen = null
+  socket.onmessage = null
+  socket.onclose = null
+  socket.onerror = () => undefined
+  socket.close(code)
+}

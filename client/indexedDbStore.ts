@@ -1,0 +1,112 @@
+import * as idb from 'lib0/indexeddb'
+import { mergeUpdates } from 'yjs'
+import type { DocumentStore, StoredDocument } from './environment.ts'
+
+/** The object stores of y-indexeddb 9: updates under rising keys, and whatever the application likes under its own. */
+const UPDATES = 'updates'
+const CUSTOM = 'custom'
+/** In `custom`: the highest key in `updates` up to which the server is known to have everything. */
+const SAVED_KEY = 'scriptorium:saved'
+/** Entries after which they are merged into one; y-indexeddb does it at the same number. */
+const TRIM_SIZE = 500
+
+type Keys = readonly number[]
+
+/**
+ * One document in IndexedDB, in the format of y-indexeddb 9.0.12: either may open what the other wrote, also at the same
+ * time in two tabs.
+ */
+class IndexedDbStore implements DocumentStore {
+  readonly #name: string
+  readonly #database: Promise<IDBDatabase>
+  #entries = 0
+  /** The highest key up to which this store has read or written every entry: other tabs write as well. */
+  #known = 0
+  /** Carries calls out one after the other. */
+  #last: Promise<unknown>
+
+  constructor(name: string) {
+    this.#name = name
+    this.#database = idb.openDB(name, (database: IDBDatabase) => {
+      idb.createStores(database, [[UPDATES, { autoIncrement: true }], [CUSTOM]])
+    })
+    this.#last = this.#database
+  }
+
+  load(): Promise<StoredDocument> {
+    return this.#run(async (updates, custom) => {
+      const [values, keys, saved] = await Promise.all([
+        idb.getAll(updates) as Promise<Uint8Array[]>,
+        idb.getAllKeys(updates) as Promise<Keys>,
+        idb.get(custom, SAVED_KEY) as Promise<unknown>,
+      ])
+      this.#entries = keys.length
+      this.#known = keys.at(-1) ?? 0
+      const savedKey = typeof saved === 'number' ? saved : 0
+      return { updates: values, unsaved: keys.filter((key) => key > savedKey).length }
+    })
+  }
+
+  append(update: Uint8Array, isSaved: boolean): Promise<void> {
+    return this.#run(async (updates, custom) => {
+      const key = (await idb.rtop(updates.add(toStored(update)))) as number
+      this.#entries += 1
+      if (key === this.#known + 1) this.#known = key
+      if (isSaved) await idb.put(custom, this.#known, SAVED_KEY)
+      if (this.#entries >= TRIM_SIZE) await this.#trim(updates, custom)
+    })
+  }
+
+  markSaved(): Promise<void> {
+    return this.#run(async (_, custom) => {
+      await idb.put(custom, this.#known, SAVED_KEY)
+    })
+  }
+
+  async clear(): Promise<void> {
+    await this.close()
+    await idb.deleteDB(this.#name)
+  }
+
+  async close(): Promise<void> {
+    // Whoever made the failed calls has been told; here only their end matters.
+    await this.#last.catch(() => undefined)
+    const database = await this.#database.catch(() => null)
+    database?.close()
+  }
+
+  /** Several entries become one, written by whichever tab: only what is in the transaction is replaced. */
+  async #trim(updates: IDBObjectStore, custom: IDBObjectStore): Promise<void> {
+    const [values, keys, saved] = await Promise.all([
+      idb.getAll(updates) as Promise<Uint8Array[]>,
+      idb.getAllKeys(updates) as Promise<Keys>,
+      idb.get(custom, SAVED_KEY) as Promise<unknown>,
+    ])
+    const last = keys.at(-1)
+    if (last === undefined) return
+    const merged = (await idb.rtop(updates.add(mergeUpdates(values)))) as number
+    await idb.del(updates, idb.createIDBKeyRangeUpperBound(last, false))
+    if (saved === last) await idb.put(custom, merged, SAVED_KEY)
+    if (this.#known === last) this.#known = merged
+    this.#entries = 1
+  }
+
+  #run<T>(work: (updates: IDBObjectStore, custom: IDBObjectStore) => Promise<T>): Promise<T> {
+    const done = this.#last.then(async () => {
+      const stores = idb.transact(await this.#database, [UPDATES, CUSTOM])
+      return work(stores[0] as IDBObjectStore, stores[1] as IDBObjectStore)
+    })
+    // A failed call must not fail those after it; its own caller hears of it.
+    this.#last = done.catch(() => undefined)
+    return done
+  }
+}
+
+/** A copy: an update may be a view on a large buffer, which would be stored as a whole. */
+function toStored(update: Uint8Array): Uint8Array {
+  return update.byteLength === update.buffer.byteLength ? update : new Uint8Array(update)
+}
+
+export function openIndexedDbStore(name: string): DocumentStore {
+  return new IndexedDbStore(name)
+}

@@ -1,0 +1,371 @@
+import { Backoff } from './backoff.ts'
+import { discard } from './discard.ts'
+import type { ClientClock, Page, PageEvent, SocketLike } from './environment.ts'
+import { ProviderError } from './errors.ts'
+import type { LinkStatus } from './status.ts'
+
+/** Milliseconds of silence after which a server that cannot be asked counts as gone, as with y-websocket. */
+const PATIENCE_MS = 30_000
+/** Milliseconds a timer may be late; beyond that we stood still ourselves, and signs of life are still unread. */
+const STALL_MS = 1_000
+/** Bytes per millisecond that even a slow connection takes, and brings back as an echo: they may stand before the answer. */
+const SLOW_BYTES_PER_MS = 8
+/** Heartbeats are this much rarer when nobody looks at the page. */
+const HIDDEN_FACTOR = 3
+
+/** Close code for a connection on which nothing is heard any more. */
+const DEAD = 4000
+/** What the server would have closed with: access denied. */
+const FORBIDDEN = 4403
+
+/** The state, with what belongs to it and to no other. */
+type State =
+  | { readonly name: 'offline' }
+  /** `socket`: null while the address or the token is not known yet. */
+  | { readonly name: 'connecting'; readonly attempt: number; readonly since: number; socket: SocketLike | null }
+  | OpenState
+  | { readonly name: 'waiting'; readonly attempt: number; readonly retryAt: number }
+  | { readonly name: 'denied'; readonly code: number; readonly reason: string }
+  | { readonly name: 'closed' }
+
+interface OpenState {
+  readonly name: 'open'
+  readonly since: number
+  readonly socket: SocketLike
+  /** When the server last said anything; `since` before. */
+  heardAt: number
+  /** When it was last asked for a sign of life that has not come; else null. */
+  askedAt: number | null
+  /** Bytes sent, and how many of them are known to have arrived. */
+  sent: number
+  arrived: number
+  /** What it has shown so far: nothing, that it speaks, that it has the document. */
+  progress: 'silent' | 'heard' | 'synced'
+}
+
+/** Who uses a link, and decides what it does not know. */
+export interface LinkUser {
+  /** Whether a connection is wanted: read before every attempt. One that is open stays until `disconnect`. */
+  readonly isWanted: boolean
+  /** `connectTimeout`, `heartbeat`, `maxBackoffTime`: milliseconds, read whenever they matter. */
+  readonly timing: LinkTiming
+  /** Whether this server is known to answer when asked for a sign of life. */
+  readonly answers: boolean
+  askForSign(): void
+  /** The socket for one attempt; rejects or throws when there cannot be one now. */
+  dial(): SocketLike | Promise<SocketLike>
+  /** Whether the server's close code leaves anything to hope for. */
+  mayReconnect(event: CloseEvent): boolean
+  onChange(status: LinkStatus): void
+  onOpen(): void
+  onMessage(message: Uint8Array): void
+  onError(event: Event): void
+  /** The socket is gone; `event` is null when we closed it. `wasOpen`: and it was more than an attempt. */
+  onClose(event: CloseEvent | null, wasOpen: boolean): void
+  onFailure(error: unknown): void
+  /** After everything else that follows from a close: the server does not want us. */
+  onDenied(event: CloseEvent): void
+}
+
+export interface LinkTiming {
+  readonly connectTimeout: number
+  readonly heartbeat: number
+  readonly maxBackoffTime: number
+}
+
+export interface LinkContext {
+  readonly clock: ClientClock
+  readonly page: Page
+  random(): number
+}
+
+/**
+ * One connection that is wanted or not, and everything between: events change a fact or the state, and `#evaluate` alone
+ * decides what follows from both. One timer, for whatever is next.
+ */
+export class Link {
+  readonly #context: LinkContext
+  readonly #user: LinkUser
+  readonly #backoff: Backoff
+  readonly #unwatch: () => void
+  #state: State = { name: 'offline' }
+  /** What others may know of the state: another object when it is another state. */
+  #status: LinkStatus = { name: 'offline' }
+  #cancelTimer: (() => void) | null = null
+  /** Connections we have closed ourselves before they had synchronised, since the last one that had. */
+  #gaveUp = 0
+
+  constructor(context: LinkContext, user: LinkUser) {
+    this.#context = context
+    this.#user = user
+    this.#backoff = new Backoff(() => context.random())
+    this.#unwatch = context.page.watch((event) => this.#onPage(event))
+  }
+
+  get status(): LinkStatus {
+    return this.#status
+  }
+
+  get socket(): SocketLike | null {
+    const state = this.#state
+    return state.name === 'open' || state.name === 'connecting' ? state.socket : null
+  }
+
+  get isOpen(): boolean {
+    return this.#state.name === 'open'
+  }
+
+  /** When the server was last heard; null before, and while there is no connection. */
+  get heardAt(): number | null {
+    return this.#state.name === 'open' ? this.#state.heardAt : null
+  }
+
+  /** On this connection. */
+  get bytesSent(): number {
+    return this.#state.name === 'open' ? this.#state.sent : 0
+  }
+
+  /** How many attempts in a row have led to nothing. */
+  get failures(): number {
+    return this.#backoff.failures
+  }
+
+  /** Connects at once, also when it would be time to wait. `isWanted` must be true by now. */
+  connect(): void {
+    const state = this.#state
+    if (state.name === 'denied') this.#backoff.reset()
+    if (state.name === 'denied' || state.name === 'waiting') this.#become({ name: 'offline' })
+    this.#evaluate()
+  }
+
+  /** Closes what there is. `isWanted` must be false by now. */
+  disconnect(): void {
+    if (this.#state.name === 'denied') this.#enter({ name: 'offline' })
+    this.drop()
+    this.#evaluate()
+  }
+
+  destroy(): void {
+    if (this.#state.name === 'closed') return
+    this.disconnect()
+    this.#unwatch()
+    this.#cancel()
+    this.#enter({ name: 'closed' })
+  }
+
+  send(data: Uint8Array): void {
+    const state = this.#state
+    if (state.name !== 'open' || state.socket.readyState !== 1) return
+    state.sent += data.length
+    state.socket.send(data as Uint8Array<ArrayBuffer>) // no SharedArrayBuffer is ever encoded into
+  }
+
+  /** The server is known to have got the first `bytes` of what was sent. */
+  arrived(bytes: number): void {
+    if (this.#state.name === 'open') this.#state.arrived = bytes
+  }
+
+  /** A document is in sync: the connection has proved itself. */
+  synced(): void {
+    if (this.#state.name !== 'open') return
+    this.#state.progress = 'synced'
+    this.#backoff.reset()
+    this.#gaveUp = 0
+    this.#evaluate() // what silence means has changed
+  }
+
+  /** Closes the connection; another one follows when it is time, if one is wanted. */
+  drop(): void {
+    this.#close(null)
+  }
+
+  /** As if the server had closed it with a code that denies access. */
+  refuse(reason: string): void {
+    this.#close({ type: 'close', code: FORBIDDEN, reason, wasClean: true } as CloseEvent) // Node 20 has no such class
+  }
+
+  #onPage(event: PageEvent): void {
+    const state = this.#state
+    const isBack = event === 'online' || event === 'visible' || event === 'returned'
+    if (state.name === 'waiting' && isBack) this.#become({ ...state, retryAt: this.#context.clock.now() })
+    // A network that has changed may have taken the connection with it: ask now.
+    else if (state.name === 'open' && event !== 'hidden' && event !== 'leaving') this.#ask(state)
+    this.#evaluate()
+  }
+
+  #evaluate(): void {
+    this.#cancel()
+    const state = this.#state
+    const { isWanted } = this.#user
+    const now = this.#context.clock.now()
+    switch (state.name) {
+      case 'offline':
+        if (isWanted) this.#dial(now)
+        return
+      case 'connecting':
+        return this.#closeAt(state.since + this.#user.timing.connectTimeout, now)
+      case 'open':
+        return this.#judge(state, now)
+      case 'waiting':
+        if (!isWanted) return this.#enter({ name: 'offline' })
+        return now < state.retryAt ? this.#wakeAt(state.retryAt) : this.#dial(now)
+      case 'denied':
+      case 'closed':
+    }
+  }
+
+  /** Whether a silent connection is still one. */
+  #judge(state: OpenState, now: number): void {
+    const half = (this.#user.timing.heartbeat / 2) * (this.#context.page.isHidden ? HIDDEN_FACTOR : 1)
+    if (state.progress !== 'synced') {
+      // A large document comes as one message of which nothing is seen before its end, so each attempt is given longer.
+      const isKnown = state.progress === 'silent' && this.#user.answers
+      const patience = isKnown ? this.#user.timing.connectTimeout : PATIENCE_MS * 2 ** Math.min(this.#gaveUp, 3)
+      return this.#closeAt(state.heardAt + patience, now)
+    }
+    if (state.askedAt === null && now < state.heardAt + half) return this.#wakeAt(state.heardAt + half)
+    if (state.askedAt === null && !this.#ask(state)) return this.#closeAt(state.heardAt + PATIENCE_MS, now)
+    this.#closeAt((state.askedAt ?? now) + half + (state.sent - state.arrived) / SLOW_BYTES_PER_MS, now)
+  }
+
+  #ask(state: OpenState): boolean {
+    if (state.progress !== 'synced' || !this.#user.answers) return false
+    state.askedAt ??= this.#context.clock.now()
+    this.#user.askForSign()
+    return true
+  }
+
+  #closeAt(deadline: number, now: number): void {
+    if (now < deadline) this.#wakeAt(deadline)
+    else this.#close(null, DEAD)
+  }
+
+  #dial(now: number): void {
+    const attempt = this.#backoff.failures
+    const state: State = { name: 'connecting', attempt, since: now, socket: null }
+    this.#become(state)
+    const isCurrent = (): boolean => this.#state === state
+    try {
+      const dialled = this.#user.dial()
+      if (dialled instanceof Promise) {
+        dialled.then(
+          (socket) => (isCurrent() ? this.#attach(state, socket) : discard(socket)),
+          (error: unknown) => isCurrent() && this.#fail(error),
+        )
+      } else this.#attach(state, dialled)
+    } catch (error) {
+      return this.#fail(error)
+    }
+    this.#user.onChange(this.#status)
+    if (isCurrent()) this.#evaluate()
+  }
+
+  #fail(error: unknown): void {
+    const isTold = error instanceof ProviderError
+    this.#user.onFailure(isTold ? error : new ProviderError('SOCKET_FAILED', 'no socket can be made', error))
+    this.#close(null)
+  }
+
+  #attach(state: Extract<State, { name: 'connecting' }>, socket: SocketLike): void {
+    state.socket = socket
+    socket.binaryType = 'arraybuffer'
+    // Handlers of a socket that was given up are taken away, so that each of these speaks of the current one.
+    socket.onopen = () => this.#onOpen(socket)
+    socket.onmessage = (event: MessageEvent) => this.#onMessage(event.data)
+    socket.onerror = (event: Event) => this.#user.onError(event)
+    socket.onclose = (event: CloseEvent) => this.#close(event)
+  }
+
+  #onOpen(socket: SocketLike): void {
+    const now = this.#context.clock.now()
+    this.#enter({
+      name: 'open',
+      since: now,
+      socket,
+      heardAt: now,
+      askedAt: null,
+      sent: 0,
+      arrived: 0,
+      progress: 'silent',
+    })
+    this.#user.onOpen()
+    this.#evaluate()
+  }
+
+  #onMessage(data: unknown): void {
+    const state = this.#state
+    if (state.name !== 'open') return
+    state.heardAt = this.#context.clock.now()
+    state.askedAt = null
+    if (state.progress === 'silent') state.progress = 'heard'
+    if (data instanceof ArrayBuffer) this.#user.onMessage(new Uint8Array(data))
+  }
+
+  #close(event: CloseEvent | null, code?: number): void {
+    const state = this.#state
+    if (state.name !== 'open' && state.name !== 'connecting') return
+    if (state.socket !== null) discard(state.socket, code)
+    if (event === null && state.name === 'open' && state.progress !== 'synced') this.#gaveUp += 1
+    const isDenied = event !== null && this.#user.isWanted && !this.#user.mayReconnect(event)
+    this.#become(
+      isDenied ? { name: 'denied', code: event.code, reason: event.reason } : this.#whatFollows(state, event),
+    )
+    this.#user.onClose(event, state.name === 'open')
+    this.#user.onChange(this.#status)
+    if (isDenied) this.#user.onDenied(event)
+    this.#evaluate()
+  }
+
+  #whatFollows(state: Extract<State, { name: 'open' | 'connecting' }>, event: CloseEvent | null): State {
+    if (!this.#user.isWanted) return { name: 'offline' }
+    const { clock, page } = this.#context
+    const now = clock.now()
+    const syncedFor = state.name === 'open' && state.progress === 'synced' ? now - state.since : null
+    const ended = { code: event?.code ?? null, syncedFor }
+    const delay = this.#backoff.after(ended, this.#user.timing.maxBackoffTime, page.isHidden)
+    return { name: 'waiting', attempt: this.#backoff.failures, retryAt: now + delay }
+  }
+
+  #enter(state: State): void {
+    this.#become(state)
+    this.#user.onChange(this.#status)
+  }
+
+  #become(state: State): void {
+    this.#state = state
+    this.#status = publicStatus(state)
+  }
+
+  #wakeAt(time: number): void {
+    const { clock } = this.#context
+    this.#cancelTimer = clock.after(Math.max(0, time - clock.now()), () => {
+      this.#cancelTimer = null
+      const state = this.#state
+      // We stood still (a suspended machine, a blocked thread): the answer may be waiting to be read. Ask again.
+      if (state.name === 'open' && clock.now() - time > STALL_MS) {
+        state.heardAt = clock.now() - this.#user.timing.heartbeat / 2
+        state.askedAt = null
+      }
+      this.#evaluate()
+    })
+  }
+
+  #cancel(): void {
+    this.#cancelTimer?.()
+    this.#cancelTimer = null
+  }
+}
+
+function publicStatus(state: State): LinkStatus {
+  switch (state.name) {
+    case 'connecting':
+      return { name: 'connecting', attempt: state.attempt }
+    case 'open':
+      return { name: 'open', since: state.since }
+    case 'offline':
+    case 'waiting':
+    case 'denied':
+    case 'closed':
+      return state
+  }
+}

@@ -1,0 +1,105 @@
+import type { Awareness } from 'y-protocols/awareness'
+import { InvalidOptionError } from '../shared/errors.ts'
+import type { Environment, SocketClass, StoreOpener } from './environment.ts'
+
+/** Why a token is asked for. */
+export interface TokenContext {
+  /** `expiring`: the one in use (a JWT) ends within a minute. `rejected`: the server refused the one before. */
+  readonly reason: 'connect' | 'expiring' | 'rejected'
+}
+
+export type TokenSource = string | ((context: TokenContext) => string | Promise<string>)
+
+/** The options of y-websocket 3.1, with its defaults, and what is added to them. */
+export interface ProviderOptions<Provider> {
+  /** Connect at once. Default true. */
+  readonly connect?: boolean | undefined
+  /** Presence. Default: a new one for the document, which is destroyed with the provider. */
+  readonly awareness?: Awareness | undefined
+  /** Query parameters of the URL; read again for every connection. */
+  readonly params?: Record<string, string> | undefined
+  /** WebSocket subprotocols. */
+  readonly protocols?: string[] | undefined
+  /** Default: the global WebSocket, else `ws`. */
+  readonly WebSocketPolyfill?: SocketClass | undefined
+  /** Milliseconds between two requests for the server's whole state. Default: -1, never. */
+  readonly resyncInterval?: number | undefined
+  /** Upper bound, in milliseconds, of the random time before the next attempt. Default 2500. */
+  readonly maxBackoffTime?: number | undefined
+  /** No exchange with other tabs. Default false. */
+  readonly disableBc?: boolean | undefined
+  /** Asked when the server has closed the socket. Default: yes, unless the code is 4400 to 4499. */
+  readonly shouldReconnect?: ((event: CloseEvent, provider: Provider) => boolean) | undefined
+
+  /** Sent as `token` in the query, with `multiplex` as an Auth message. A function is asked again when it has to be. */
+  readonly token?: TokenSource | undefined
+  /**
+   * Milliseconds edits are gathered before they are sent as one. Default 'auto': those of one turn of the event loop,
+   * and up to 50 ms on slow connections.
+   */
+  readonly flushDelay?: number | 'auto' | undefined
+  /** Milliseconds between two presence messages of ours. Default 50. */
+  readonly awarenessThrottle?: number | undefined
+  /** Milliseconds within which a dead connection to a Scriptorium server is noticed. Default 10 000, at least 1000. */
+  readonly heartbeat?: number | undefined
+  /** Milliseconds a connection may take to open, the token included. Default 10 000. */
+  readonly connectTimeout?: number | undefined
+  /** Ask before the page is closed while something is not saved. Default false. */
+  readonly preventUnsavedChanges?: boolean | undefined
+  /** Share one socket with all providers of the same URL that say so. Needs a Scriptorium or Hocuspocus server. Default false. */
+  readonly multiplex?: boolean | undefined
+  /**
+   * Keep the document on this device. `true`: in IndexedDB, in a database named as the room, as y-indexeddb 9 does.
+   * Default false.
+   */
+  readonly persistence?: boolean | StoreOpener | undefined
+  /** For tests: where time, sockets, chance and the page come from. */
+  readonly environment?: Environment | undefined
+}
+
+/** Every option, with a value; what has no default is null. */
+export interface CompleteOptions {
+  readonly protocols: string[]
+  readonly WebSocketPolyfill: SocketClass | null
+  readonly resyncInterval: number
+  readonly disableBc: boolean
+  readonly token: TokenSource | null
+  readonly flushDelay: number | 'auto'
+  readonly awarenessThrottle: number
+  readonly heartbeat: number
+  readonly connectTimeout: number
+  readonly preventUnsavedChanges: boolean
+  readonly multiplex: boolean
+  readonly persistence: StoreOpener | null
+}
+
+/** @throws InvalidOptionError */
+export function completeOptions<Provider>(given: ProviderOptions<Provider>, environment: Environment): CompleteOptions {
+  const { flushDelay = 'auto' } = given
+  return {
+    protocols: given.protocols ?? [],
+    WebSocketPolyfill: given.WebSocketPolyfill ?? null,
+    resyncInterval: given.resyncInterval ?? -1,
+    disableBc: given.disableBc ?? false,
+    token: given.token ?? null,
+    flushDelay: flushDelay === 'auto' ? flushDelay : atLeast('flushDelay', flushDelay, 0),
+    awarenessThrottle: atLeast('awarenessThrottle', given.awarenessThrottle ?? 50, 0),
+    heartbeat: atLeast('heartbeat', given.heartbeat ?? 10_000, 1_000),
+    connectTimeout: atLeast('connectTimeout', given.connectTimeout ?? 10_000, 1),
+    preventUnsavedChanges: given.preventUnsavedChanges ?? false,
+    multiplex: given.multiplex ?? false,
+    persistence: storeOpener(given.persistence ?? false, environment),
+  }
+}
+
+function atLeast(option: string, value: number, minimum: number): number {
+  if (value >= minimum) return value
+  throw new InvalidOptionError(option, `${option} must be at least ${minimum}, not ${value}`)
+}
+
+function storeOpener(persistence: boolean | StoreOpener, { openStore }: Environment): StoreOpener | null {
+  if (typeof persistence === 'function') return persistence
+  if (!persistence) return null
+  if (openStore !== null) return openStore
+  throw new InvalidOptionError('persistence', 'persistence: true needs IndexedDB, which is not to be had here')
+}

@@ -1,0 +1,147 @@
+import type { ObservableV2 } from 'lib0/observable'
+import type { ClientClock, Page } from './environment.ts'
+import { AccessDeniedError, DestroyedError, ReadOnlyError } from './errors.ts'
+import type { ProviderEvents } from './events.ts'
+import type { Link } from './link.ts'
+import type { Scope, SyncStatus } from './status.ts'
+import type { Uploads } from './uploads.ts'
+import { Waiters } from './waiters.ts'
+
+/** Milliseconds after which unsaved edits count as stuck. */
+const STUCK_MS = 10_000
+
+export interface ProgressParts<Provider> {
+  readonly provider: Pick<ObservableV2<ProviderEvents<Provider>>, 'emit'>
+  readonly uploads: Uploads
+  readonly link: Link
+  readonly clock: ClientClock
+  readonly page: Page
+  readonly preventsClose: boolean
+}
+
+/** How far a document is synchronised and saved, as the application is told. */
+export class Progress<Provider> {
+  readonly #parts: ProgressParts<Provider>
+  readonly #syncWaiters = new Waiters()
+  readonly #saveWaiters = new Waiters()
+  #isSynced = false
+  #scope: Scope = 'read-write'
+  #savedAfter: number | null = null
+  /** What the last events said. */
+  #told = { unsaved: 0, status: '' }
+  #allowClose: (() => void) | null = null
+
+  constructor(parts: ProgressParts<Provider>) {
+    this.#parts = parts
+  }
+
+  get isSynced(): boolean {
+    return this.#isSynced
+  }
+
+  get scope(): Scope {
+    return this.#scope
+  }
+
+  /** Milliseconds from the last edit that was confirmed to its confirmation; null before. */
+  get savedAfter(): number | null {
+    return this.#savedAfter
+  }
+
+  get syncStatus(): SyncStatus {
+    const { uploads, link, clock } = this.#parts
+    const now = clock.now()
+    const since = uploads.unsavedSince
+    const localUpdatesAge = since === null ? 0 : now - since
+    const isDone = link.isOpen && this.#isSynced && since === null
+    return {
+      connected: link.isOpen,
+      receivedInitialSync: this.#isSynced,
+      localUpdatesSynced: since === null,
+      localUpdatesAge,
+      lastMessageAge: now - (link.heardAt ?? now),
+      status: isDone ? 'green' : link.isOpen && localUpdatesAge < STUCK_MS ? 'yellow' : 'red',
+    }
+  }
+
+  whenSynced(): Promise<void> {
+    const error = this.#obstacle()
+    if (error !== null && !this.#isSynced) return Promise.reject(error)
+    return this.#syncWaiters.wait(() => this.#isSynced)
+  }
+
+  whenSaved(signal: AbortSignal | undefined): Promise<void> {
+    const { uploads } = this.#parts
+    const error = this.#obstacle() ?? (this.#scope === 'readonly' ? new ReadOnlyError() : null)
+    if (error !== null && !uploads.isSaved) return Promise.reject(error)
+    const version = uploads.made
+    const saved = this.#saveWaiters.wait(() => uploads.saved >= version, signal)
+    uploads.prove()
+    return saved
+  }
+
+  setSynced(isSynced: boolean): void {
+    if (this.#isSynced === isSynced) return
+    this.#isSynced = isSynced
+    const { provider } = this.#parts
+    provider.emit('synced', [isSynced])
+    provider.emit('sync', [isSynced])
+    this.#syncWaiters.check()
+    this.tell()
+  }
+
+  setScope(scope: Scope): void {
+    const { provider } = this.#parts
+    const isNew = scope !== this.#scope
+    this.#scope = scope
+    provider.emit('authenticated', [{ scope }])
+    if (isNew) provider.emit('scope', [scope])
+    if (scope === 'readonly') this.#saveWaiters.rejectAll(new ReadOnlyError())
+  }
+
+  /** Edits were made or saved. */
+  count(savedAfter: number | null): void {
+    const { provider, uploads } = this.#parts
+    this.#savedAfter = savedAfter ?? this.#savedAfter
+    const unsaved = uploads.made - uploads.saved
+    if (unsaved === this.#told.unsaved) return
+    this.#told.unsaved = unsaved
+    this.#guardPage(unsaved > 0)
+    this.#saveWaiters.check()
+    provider.emit('unsaved-changes', [unsaved])
+    if (uploads.isSaved) provider.emit('saved', [])
+    this.tell()
+  }
+
+  /** Tells the application if the connection or anything else has changed. */
+  tell(): void {
+    const { syncStatus } = this
+    const { connected, receivedInitialSync, localUpdatesSynced } = syncStatus
+    const status = `${connected} ${receivedInitialSync} ${localUpdatesSynced}`
+    if (status === this.#told.status) return
+    this.#told.status = status
+    this.#parts.provider.emit('sync-status', [syncStatus])
+  }
+
+  /** Nothing that is waited for will happen. */
+  rejectAll(error: AccessDeniedError | DestroyedError): void {
+    this.#guardPage(false)
+    this.#syncWaiters.rejectAll(error)
+    this.#saveWaiters.rejectAll(error)
+  }
+
+  /** Why waiting would be in vain. */
+  #obstacle(): AccessDeniedError | DestroyedError | null {
+    const { status } = this.#parts.link
+    if (status.name === 'closed') return new DestroyedError()
+    return status.name === 'denied' ? new AccessDeniedError(status.reason, status.code) : null
+  }
+
+  #guardPage(isUnsaved: boolean): void {
+    const { preventsClose, page } = this.#parts
+    if (isUnsaved && preventsClose) this.#allowClose ??= page.preventClose()
+    if (isUnsaved) return
+    this.#allowClose?.()
+    this.#allowClose = null
+  }
+}

@@ -1,0 +1,317 @@
+import type { Decoder } from 'lib0/decoding'
+import { createDecoder, hasContent, readVarString, readVarUint, readVarUint8Array } from 'lib0/decoding'
+import type { Encoder } from 'lib0/encoding'
+import { createEncoder, toUint8Array, writeUint8Array } from 'lib0/encoding'
+import { applyAwarenessUpdate } from 'y-protocols/awareness'
+import type { Awareness } from 'y-protocols/awareness'
+import type { Doc } from 'yjs'
+import { applyUpdate, encodeStateAsUpdate, encodeStateVector } from 'yjs'
+import { Feature, HELLO_TYPE } from '../shared/wire/hello.ts'
+import type { ClientClock } from './environment.ts'
+import type { Link } from './link.ts'
+import type { Presence } from './presence.ts'
+import type { AckLevel, Scope } from './status.ts'
+import type { Uploads, UploadTarget } from './uploads.ts'
+import * as wire from './wire.ts'
+
+/** Milliseconds a server has, after its answer, to ask what it lacks itself. */
+const QUESTION_MS = 1_000
+const EMPTY_UPDATE = new Uint8Array([0, 0])
+
+/** Who said something. */
+export type Source = 'server' | 'tab'
+
+/** Reads the rest of a message; what it writes goes back to where the message came from. */
+export type MessageReader = (type: number, decoder: Decoder, encoder: Encoder, from: Source) => boolean
+
+/** Who uses a session, and is told what the server says. */
+export interface SessionUser {
+  send(message: Uint8Array): void
+  onSynced(): void
+  onScope(scope: Scope): void
+  onRefused(reason: string): void
+  /** The server is being sent everything it lacks. */
+  onUpload(): void
+  /** The server ends this document's part of the connection. */
+  onServerClose(): void
+  /** The server asks for the token again. */
+  onTokenWanted(): void
+  /** The server has told us this update, which need not have been news. */
+  onReceived(update: Uint8Array): void
+}
+
+export interface SessionParts {
+  readonly doc: Doc
+  readonly awareness: Awareness
+  /** Marks what came from others, in the events of document and presence. */
+  readonly origin: object
+  readonly clock: ClientClock
+  readonly uploads: Uploads
+  readonly presence: Presence
+  readonly link: Link
+  /** Whether the server speaks Hocuspocus' dialect. */
+  readonly isHocuspocus: boolean
+}
+
+interface Question {
+  readonly at: number
+  /** `bytesSent` before it: what an answer proves to have arrived. */
+  readonly sent: number
+  /** Whether the answer comes at once, so that it tells how long a round trip takes. */
+  readonly isQuick: boolean
+}
+
+/** What the server has turned out to be. */
+type Server =
+  | { readonly kind: 'unknown' }
+  /** Scriptorium, which answers probes. */
+  | { readonly kind: 'ours'; readonly isDurable: boolean }
+  | { readonly kind: 'foreign' }
+
+/** One document's conversation with the server, and with the other tabs as far as it is the same. */
+export class Session implements UploadTarget {
+  readonly #parts: SessionParts
+  readonly #user: SessionUser
+  /** Kept between connections, until another server's first message says otherwise. */
+  #server: Server = { kind: 'unknown' }
+  /** Whether the server has said anything on this connection. */
+  #isHeard = false
+  #hasBegun = false
+  /** Whether the server has been told what it lacks, so that edits follow as they are made. */
+  #isLive = false
+  #roundTrip: number | null = null
+  /** SyncStep1 messages not answered yet: for each, the edit its answer proves received; null: none. */
+  #requests: (number | null)[] = []
+  /** The oldest question without an answer. */
+  #question: Question | null = null
+  #cancelTelling: (() => void) | null = null
+  #source: Source | null = null
+
+  constructor(parts: SessionParts, user: SessionUser) {
+    this.#parts = parts
+    this.#user = user
+  }
+
+  get level(): AckLevel {
+    if (this.#server.kind === 'unknown') return 'none'
+    return this.#server.kind === 'ours' && this.#server.isDurable ? 'durable' : 'received'
+  }
+
+  get bufferedAmount(): number {
+    return this.#parts.link.socket?.bufferedAmount ?? 0
+  }
+
+  get isOurs(): boolean {
+    return this.#server.kind === 'ours'
+  }
+
+  /** The first words on this connection have been said. */
+  get hasBegun(): boolean {
+    return this.#hasBegun
+  }
+
+  get isLive(): boolean {
+    return this.#isLive
+  }
+
+  /** Whose update is being applied right now. */
+  get source(): Source | null {
+    return this.#source
+  }
+
+  /** Milliseconds; null before the first answer. */
+  get roundTrip(): number | null {
+    return this.#roundTrip
+  }
+
+  /** Says the first words on a new connection. */
+  begin(isReturn: boolean): void {
+    const { presence } = this.#parts
+    this.#hasBegun = true
+    const own = presence.arrive(isReturn)
+    this.#ask(true)
+    this.request(null)
+    if (own !== null) this.#user.send(own)
+  }
+
+  /** What the other tabs are told first: they get everything, and are asked for everything. */
+  introduction(): Uint8Array[] {
+    const { doc, presence } = this.#parts
+    const state = encodeStateAsUpdate(doc)
+    const own = presence.message()
+    const messages = [wire.syncStep1(encodeStateVector(doc)), wire.syncStep2(state), wire.queryPresence]
+    return own === null ? messages : [...messages, own]
+  }
+
+  /** Asks for everything we lack. */
+  request(proves: number | null): void {
+    this.#requests.push(proves)
+    this.#user.send(wire.syncStep1(encodeStateVector(this.#parts.doc)))
+  }
+
+  /** The connection is gone. */
+  end(): void {
+    this.#hasBegun = false
+    this.#isLive = false
+    this.#isHeard = false
+    this.#cancelTelling?.()
+    this.#cancelTelling = null
+    this.#requests = []
+    this.#question = null
+    this.#parts.uploads.leave()
+  }
+
+  /** Only when `isOurs`: asks for any answer. */
+  askForSign(): void {
+    const { uploads } = this.#parts
+    this.#ask(uploads.isSaved)
+    this.#user.send(wire.probe(uploads.saved))
+  }
+
+  sendUpdate(update: Uint8Array): void {
+    this.#user.send(wire.syncUpdate(update))
+  }
+
+  askForProof(version: number): void {
+    this.#ask(false)
+    if (this.isOurs) this.#user.send(wire.probe(version))
+    else this.request(version)
+  }
+
+  /** Reads everything in a frame. @returns what is to be sent back */
+  receive(data: Uint8Array, from: Source, read: MessageReader): Uint8Array | null {
+    const decoder = createDecoder(data)
+    const encoder = createEncoder()
+    let isKnown = true
+    while (isKnown && hasContent(decoder)) {
+      const type = readVarUint(decoder)
+      if (from === 'server') this.#recognise(type)
+      isKnown = read(type, decoder, encoder, from)
+    }
+    const reply = toUint8Array(encoder)
+    return reply.length > 1 ? reply : null // a handler that has nothing to say may have written its number
+  }
+
+  /** Our server's first message on a connection is a hello; nobody else ever sends one. */
+  #recognise(type: number): void {
+    if (!this.#isHeard && type !== HELLO_TYPE) this.#server = { kind: 'foreign' }
+    this.#isHeard = true
+  }
+
+  /** What every y-websocket client understands. */
+  readonly read: MessageReader = (type, decoder, encoder, from) => {
+    switch (type) {
+      case wire.messageSync:
+        this.#readSync(decoder, encoder, from)
+        return true
+      case wire.messageAwareness:
+        applyAwarenessUpdate(this.#parts.awareness, readVarUint8Array(decoder), this.#parts.origin)
+        return true
+      case wire.messageQueryAwareness:
+        writeUint8Array(encoder, this.#parts.presence.everybody())
+        return true
+      default:
+        return from === 'server' && this.#readServerMessage(type, decoder)
+    }
+  }
+
+  #readServerMessage(type: number, decoder: Decoder): boolean {
+    switch (type) {
+      case wire.messageAuth:
+        this.#readAuth(decoder)
+        return true
+      case wire.messageProbe:
+        this.#answered()
+        this.#parts.uploads.confirm(readVarUint(createDecoder(readVarUint8Array(decoder))))
+        return true
+      case HELLO_TYPE:
+        this.#readHello(createDecoder(readVarUint8Array(decoder)))
+        return true
+      case wire.messageSyncStatus:
+        // Acknowledgements are not counted: which upload one is for can be known by a question only.
+        if (readVarUint(decoder) === 0) this.#user.onScope('readonly')
+        return true
+      case wire.messageClose:
+        this.#user.onServerClose()
+        return false
+      default:
+        return false
+    }
+  }
+
+  #readSync(decoder: Decoder, encoder: Encoder, from: Source): void {
+    const type = readVarUint(decoder)
+    const payload = readVarUint8Array(decoder)
+    if (type === 0) {
+      const difference = encodeStateAsUpdate(this.#parts.doc, payload)
+      if (from === 'tab') writeUint8Array(encoder, wire.syncStep2(difference))
+      else this.#upload(difference)
+    } else if (from === 'tab') this.#apply(payload, from)
+    else if (type === 1) this.#takeState(payload)
+    else if (!this.#parts.uploads.isEcho(payload)) this.#apply(payload, from)
+  }
+
+  /** Everything the server lacks. */
+  #upload(difference: Uint8Array): void {
+    this.#isLive = true
+    this.#cancelTelling?.()
+    this.#cancelTelling = null
+    this.#user.send(wire.syncStep2(difference))
+    this.#user.onUpload()
+    this.#parts.uploads.cover(difference, this)
+  }
+
+  #takeState(update: Uint8Array): void {
+    this.#apply(update, 'server')
+    this.#answered()
+    const proven = this.#requests.shift()
+    if (typeof proven === 'number') this.#parts.uploads.confirm(proven)
+    if (!this.#isLive) this.#cancelTelling ??= this.#parts.clock.after(QUESTION_MS, () => this.#tellUnasked())
+    this.#user.onSynced()
+  }
+
+  /** A server that never asks what it lacks is told all the same. */
+  #tellUnasked(): void {
+    this.#isLive = true
+    const { uploads, doc } = this.#parts
+    const state = uploads.isSaved ? EMPTY_UPDATE : encodeStateAsUpdate(doc)
+    if (!uploads.isSaved) this.sendUpdate(state)
+    uploads.cover(state, this)
+  }
+
+  #apply(update: Uint8Array, from: Source): void {
+    this.#source = from
+    try {
+      applyUpdate(this.#parts.doc, update, this.#parts.origin)
+    } finally {
+      this.#source = null
+    }
+    if (from === 'server') this.#user.onReceived(update)
+  }
+
+  /** `00`: denied by y-websocket servers, or the token is wanted again (Hocuspocus); `01` denied; `02` granted. */
+  #readAuth(decoder: Decoder): void {
+    const type = readVarUint(decoder)
+    const text = hasContent(decoder) ? readVarString(decoder) : ''
+    if (type === 2) this.#user.onScope(text === 'readonly' ? 'readonly' : 'read-write')
+    else if (type === 0 && this.#parts.isHocuspocus) this.#user.onTokenWanted()
+    else this.#user.onRefused(text)
+  }
+
+  #readHello(payload: Decoder): void {
+    readVarUint(payload) // the version: what is known of 1 holds for all
+    this.#server = { kind: 'ours', isDurable: (readVarUint(payload) & Feature.durable) !== 0 }
+  }
+
+  #ask(isQuick: boolean): void {
+    this.#question ??= { at: this.#parts.clock.now(), sent: this.#parts.link.bytesSent, isQuick }
+  }
+
+  #answered(): void {
+    const question = this.#question
+    if (question === null) return
+    this.#question = null
+    if (question.isQuick) this.#roundTrip = this.#parts.clock.now() - question.at
+    this.#parts.link.arrived(question.sent)
+  }
+}

@@ -1,0 +1,168 @@
+import { createDecoder, readVarString } from 'lib0/decoding'
+import { HELLO_TYPE } from '../shared/wire/hello.ts'
+import { discard } from './discard.ts'
+import type { Environment, SocketLike } from './environment.ts'
+import * as wire from './wire.ts'
+
+/** What stands between the document's name and what tells its sessions on one socket apart. */
+const SESSION_SEPARATOR = '\0'
+/** Frames of one byte, without an address: the heartbeat of Hocuspocus servers. */
+const PING = 9
+const PONG = new Uint8Array([10])
+/** A message of no bytes: something was heard, though not for this document. */
+const SIGN_OF_LIFE = new ArrayBuffer(0)
+
+/** The shared sockets of each environment, by URL. */
+const trunks = new WeakMap<Environment, Map<string, Trunk>>()
+
+/**
+ * A socket for one document on the one that all documents of `url` share: in Hocuspocus' framing every message begins with
+ * the address of its document.
+ *
+ * @param open opens the shared socket when there is none
+ */
+export function openSharedSocket(
+  environment: Environment,
+  about: { readonly url: string; readonly room: string },
+  open: () => SocketLike,
+): SocketLike {
+  const known = trunks.get(environment) ?? new Map<string, Trunk>()
+  trunks.set(environment, known)
+  const { url, room } = about
+  const trunk = known.get(url) ?? new Trunk(open(), () => void (known.get(url) === trunk && known.delete(url)))
+  known.set(url, trunk)
+  const session = Math.floor(environment.random() * 2 ** 32).toString(36)
+  const address = trunk.has(room) ? `${room}${SESSION_SEPARATOR}${session}` : room
+  const branch = new Branch(trunk, address, (task) => environment.clock.endOfTurn(task))
+  trunk.add(branch)
+  return branch
+}
+
+/** The socket itself. */
+class Trunk {
+  readonly socket: SocketLike
+  readonly #branches = new Map<string, Branch>()
+  readonly #onEnd: () => void
+  /** Our server's first message, which is for all documents, those that come later included. */
+  #hello: ArrayBuffer | null = null
+
+  constructor(socket: SocketLike, onEnd: () => void) {
+    this.socket = socket
+    this.#onEnd = onEnd
+    socket.binaryType = 'arraybuffer'
+    socket.onopen = () => this.#each((branch) => branch.open())
+    socket.onmessage = (event: MessageEvent) => this.#receive(event.data)
+    socket.onerror = (event: Event) => this.#each((branch) => branch.onerror?.(event as never))
+    socket.onclose = (event: CloseEvent) => this.#end(event)
+  }
+
+  get hello(): ArrayBuffer | null {
+    return this.#hello
+  }
+
+  has(address: string): boolean {
+    return this.#branches.has(address)
+  }
+
+  add(branch: Branch): void {
+    this.#branches.set(branch.address, branch)
+  }
+
+  /** @param code given: the socket was found dead, so it is for all others as well */
+  leave(branch: Branch, code: number | undefined): void {
+    this.#branches.delete(branch.address)
+    if (code === undefined && this.#branches.size > 0) return
+    discard(this.socket, code)
+    this.#end({ type: 'close', code: 1006, reason: '', wasClean: false } as CloseEvent) // Node 20 has no such class
+  }
+
+  #receive(data: unknown): void {
+    if (!(data instanceof ArrayBuffer)) return
+    const frame = new Uint8Array(data)
+    if (frame[0] === PING && frame.length === 1) this.socket.send(PONG)
+    if (frame.length < 2) return this.#each((branch) => branch.hear(SIGN_OF_LIFE))
+    const decoder = createDecoder(frame)
+    const address = readVarString(decoder)
+    const message = data.slice(decoder.pos)
+    const isHello = frame[decoder.pos] === HELLO_TYPE
+    if (isHello) this.#hello = message
+    this.#each((branch) => branch.hear(isHello || branch.address === address ? message : SIGN_OF_LIFE))
+  }
+
+  #end(event: CloseEvent): void {
+    this.#onEnd()
+    this.#each((branch) => branch.end(event))
+  }
+
+  #each(task: (branch: Branch) => void): void {
+    for (const branch of [...this.#branches.values()]) task(branch)
+  }
+}
+
+/** One document's part of it, which looks like a socket of its own. */
+class Branch implements SocketLike {
+  binaryType = 'arraybuffer'
+  onmessage: ((event: never) => void) | null = null
+  onerror: ((event: never) => void) | null = null
+  onclose: ((event: never) => void) | null = null
+  readyState = 0
+  readonly address: string
+  readonly #trunk: Trunk
+  readonly #prefix: Uint8Array
+  readonly #endOfTurn: (task: () => void) => void
+  #onopen: ((event: never) => void) | null = null
+
+  constructor(trunk: Trunk, address: string, endOfTurn: (task: () => void) => void) {
+    this.#trunk = trunk
+    this.address = address
+    this.#endOfTurn = endOfTurn
+    this.#prefix = wire.address(address)
+  }
+
+  get bufferedAmount(): number {
+    return this.#trunk.socket.bufferedAmount
+  }
+
+  get onopen(): ((event: never) => void) | null {
+    return this.#onopen
+  }
+
+  /** The shared socket may be open already: then this one opens when there is somebody to tell, and all handlers are set. */
+  set onopen(handler: ((event: never) => void) | null) {
+    this.#onopen = handler
+    if (handler !== null) this.#endOfTurn(() => this.open())
+  }
+
+  open(): void {
+    if (this.#onopen === null) return
+    if (this.readyState !== 0 || this.#trunk.socket.readyState !== 1) return
+    this.readyState = 1
+    this.#onopen({ type: 'open' } as never)
+    if (this.#trunk.hello !== null) this.hear(this.#trunk.hello)
+  }
+
+  hear(data: ArrayBuffer): void {
+    if (this.readyState === 1) this.onmessage?.({ data } as never)
+  }
+
+  end(event: CloseEvent): void {
+    this.readyState = 3
+    this.onclose?.(event as never)
+  }
+
+  send(message: Uint8Array): void {
+    if (this.readyState !== 1) return
+    const frame = new Uint8Array(this.#prefix.length + message.length)
+    frame.set(this.#prefix)
+    frame.set(message, this.#prefix.length)
+    this.#trunk.socket.send(frame)
+  }
+
+  /** @param code given: the socket is dead, and not only for this document */
+  close(code?: number): void {
+    if (this.readyState > 1) return
+    if (code === undefined) this.send(wire.close)
+    this.readyState = 3
+    this.#trunk.leave(this, code)
+  }
+}

@@ -1,0 +1,96 @@
+import * as broadcastChannel from 'lib0/broadcastchannel'
+import type { Environment, Page, PageEvent, SocketClass, StoreOpener, Tabs } from './environment.ts'
+
+const PAGE_EVENTS = ['online', 'offline', 'pagehide', 'pageshow', 'visibilitychange'] as const
+
+/** What the browser's event means; null: nothing. */
+function meaningOf(event: Event): PageEvent | null {
+  switch (event.type as (typeof PAGE_EVENTS)[number]) {
+    case 'online':
+      return 'online'
+    case 'offline':
+      return 'offline'
+    case 'pagehide':
+      return 'leaving'
+    case 'pageshow':
+      return 'persisted' in event && event.persisted === true ? 'returned' : null
+    case 'visibilitychange':
+      return page.isHidden ? 'hidden' : 'visible'
+  }
+}
+
+/** The page, as far as there is one: workers have `online` only, and Node has nothing. */
+const page: Page = {
+  get isHidden() {
+    return typeof document !== 'undefined' && document.visibilityState === 'hidden'
+  },
+  watch(listener) {
+    if (typeof addEventListener === 'undefined') return () => undefined
+    const tell = (event: Event): void => {
+      const meaning = meaningOf(event)
+      if (meaning !== null) listener(meaning)
+    }
+    for (const name of PAGE_EVENTS) addEventListener(name, tell)
+    return () => {
+      for (const name of PAGE_EVENTS) removeEventListener(name, tell)
+    }
+  },
+  preventClose() {
+    if (typeof addEventListener === 'undefined') return () => undefined
+    const prevent = (event: Event): void => event.preventDefault()
+    addEventListener('beforeunload', prevent)
+    return () => removeEventListener('beforeunload', prevent)
+  },
+}
+
+/** lib0's channel, which y-websocket uses as well: tabs with either provider understand each other. */
+const tabs: Tabs = {
+  subscribe(channel, origin, listener) {
+    const receive = (data: unknown, from: unknown): void => {
+      if (from !== origin) listener(toBytes(data))
+    }
+    broadcastChannel.subscribe(channel, receive)
+    return () => void broadcastChannel.unsubscribe(channel, receive)
+  },
+  publish(channel, origin, data) {
+    broadcastChannel.publish(channel, data, origin)
+  },
+}
+
+/** Other providers may publish either. */
+function toBytes(data: unknown): Uint8Array {
+  if (data instanceof Uint8Array) return data
+  return data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array()
+}
+
+/** Loaded when it is needed: most applications keep nothing on the device. */
+const openIndexedDb: StoreOpener = async (name) => {
+  const { openIndexedDbStore } = await import('./indexedDbStore.ts')
+  return openIndexedDbStore(name)
+}
+
+async function importWs(): Promise<SocketClass> {
+  // Not a literal: bundlers for browsers, where there always is a WebSocket, must not look for the package.
+  const name = 'ws'
+  const module = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as { WebSocket: SocketClass }
+  return module.WebSocket
+}
+
+/** Real time, real sockets, the real page. */
+export const systemEnvironment: Environment = {
+  clock: {
+    now: () => performance.now(),
+    endOfTurn: (task) => queueMicrotask(task),
+    after: (milliseconds, task) => {
+      const timer = setTimeout(task, milliseconds)
+      return () => clearTimeout(timer)
+    },
+  },
+  random: () => Math.random(),
+  webSocket: () => (typeof WebSocket === 'undefined' ? importWs() : WebSocket),
+  page,
+  tabs,
+  get openStore() {
+    return typeof indexedDB === 'undefined' ? null : openIndexedDb
+  },
+}

@@ -1,0 +1,234 @@
+import { mergeUpdates } from 'yjs'
+import type { ClientClock } from './environment.ts'
+import { later } from './later.ts'
+import type { AckLevel } from './status.ts'
+
+/** Milliseconds after an upload until the server is asked whether it is saved; usually its echo has said so before. */
+const PROOF_DELAY_MS = 100
+/** The same for servers that are not ours: they are asked for what we lack, which is more work. */
+const QUESTION_DELAY_MS = 1_000
+/** Unsent bytes of a socket above which edits are kept back and merged. */
+const HIGH_WATER_BYTES = 256 * 1024
+/** Milliseconds until such a socket is looked at again. */
+const DRAIN_POLL_MS = 50
+/** Edits kept back before they are merged into one, so that the queue stays short. */
+const MAX_QUEUED = 256
+/** Uploads whose echo is waited for; beyond that a proof covers them. */
+const MAX_FLIGHTS = 64
+/** Milliseconds between two uploads at most, however slow the connection ('auto'). */
+const MAX_GAP_MS = 50
+/** The part of a round trip that 'auto' gathers edits for. */
+const GAP_PER_ROUND_TRIP = 1 / 4
+
+/** An upload on its way. */
+interface Flight {
+  /** Number of the last edit in it. */
+  readonly version: number
+  /** What its echo would look like; null when there is none. */
+  readonly bytes: Uint8Array | null
+  /** `ClientClock.now()` of the first edit in it. */
+  readonly since: number
+  /** `ClientClock.now()` when it left. */
+  readonly at: number
+}
+
+/** Where uploads go. */
+export interface UploadTarget {
+  readonly bufferedAmount: number
+  /** Milliseconds; null while unknown. */
+  readonly roundTrip: number | null
+  readonly level: AckLevel
+  sendUpdate(update: Uint8Array): void
+  /** Asks whether everything sent so far is saved; the answer comes as `confirm(version)`. */
+  askForProof(version: number): void
+}
+
+/** Numbers of edits changed. `savedAfter`: milliseconds, when a save was confirmed. */
+type Listener = (savedAfter: number | null) => void
+
+/**
+ * What this client has written: what of it is queued, under way, and saved. Edits are counted; "saved up to n" says that
+ * the first n are. Without a connection nothing is queued: the document itself is what the next handshake sends.
+ */
+export class Uploads {
+  readonly #clock: ClientClock
+  readonly #flushDelay: number | 'auto'
+  readonly #listener: Listener
+  #target: UploadTarget | null = null
+  #made = 0
+  #sent = 0
+  #saved = 0
+  #queue: Uint8Array[] = []
+  #flights: Flight[] = []
+  /** When the first edit was made that has not been sent, or with no connection, that is not saved. */
+  #since: number | null = null
+  #flushedAt = -Infinity
+  #asked = 0
+  #cancelFlushing: (() => void) | null = null
+  #cancelProof: (() => void) | null = null
+
+  constructor(clock: ClientClock, flushDelay: number | 'auto', listener: Listener) {
+    this.#clock = clock
+    this.#flushDelay = flushDelay
+    this.#listener = listener
+  }
+
+  get made(): number {
+    return this.#made
+  }
+
+  get saved(): number {
+    return this.#saved
+  }
+
+  get isSaved(): boolean {
+    return this.#saved === this.#made
+  }
+
+  /** When the oldest unsaved edit was made; null when all are saved. */
+  get unsavedSince(): number | null {
+    return this.isSaved ? null : (this.#flights[0]?.since ?? this.#since)
+  }
+
+  /** There are edits in the document that were not made through `edit`. */
+  found(count: number): void {
+    if (count === 0) return
+    this.#count(count)
+    this.#listener(null)
+  }
+
+  edit(update: Uint8Array): void {
+    this.#count(1)
+    if (this.#target !== null) {
+      this.#queue.push(update)
+      if (this.#queue.length > MAX_QUEUED) this.#queue = [mergeUpdates(this.#queue)]
+      this.#schedule()
+    }
+    this.#listener(null)
+  }
+
+  /**
+   * The server has been sent `difference`, which is everything it lacks. From now on edits go to `target`.
+   *
+   * @param difference a Yjs update; the first byte of one without structs is 0
+   */
+  cover(difference: Uint8Array, target: UploadTarget): void {
+    const since = this.unsavedSince
+    this.leave()
+    this.#target = target
+    // What was saved once, or came from another tab, is missing on the server.
+    if (this.isSaved && difference[0] !== 0) this.#count(1)
+    this.#sent = this.#made
+    if (this.isSaved) return this.#listener(null)
+    const now = this.#clock.now()
+    this.#flights.push({ version: this.#made, bytes: null, since: since ?? now, at: now })
+    this.#since = null
+    this.#ask()
+    this.#listener(null)
+  }
+
+  /** No connection any more. */
+  leave(): void {
+    this.#since = this.unsavedSince
+    this.#target = null
+    this.#queue = []
+    this.#flights = []
+    this.#asked = this.#saved
+    this.#cancelFlush()
+    this.#cancelProof?.()
+    this.#cancelProof = null
+  }
+
+  /** Sends what is queued now. */
+  flush(): void {
+    this.#cancelFlush()
+    const target = this.#target
+    if (target === null || this.#queue.length === 0) return
+    const update = this.#queue.length === 1 ? (this.#queue[0] as Uint8Array) : mergeUpdates(this.#queue)
+    this.#queue = []
+    const now = this.#clock.now()
+    const flight = { version: this.#made, since: this.#since ?? now, at: now }
+    this.#since = null
+    this.#flushedAt = now
+    this.#sent = this.#made
+    if (this.#flights.length >= MAX_FLIGHTS) this.#flights = [{ ...flight, bytes: null }]
+    else this.#flights.push({ ...flight, bytes: update })
+    target.sendUpdate(update)
+    this.#askLater(target)
+  }
+
+  /** Sends everything and asks at once whether it is saved. */
+  prove(): void {
+    this.flush()
+    this.#ask()
+  }
+
+  /** True when this is an upload coming back, which proves it saved, and nothing new. */
+  isEcho(update: Uint8Array): boolean {
+    const flight = this.#flights[0]
+    if (flight === undefined || flight.bytes === null || !isEqual(flight.bytes, update)) return false
+    this.confirm(flight.version)
+    return true
+  }
+
+  /** The first `version` edits are saved. */
+  confirm(version: number): void {
+    if (version <= this.#saved) return
+    const confirmed = this.#flights.filter((flight) => flight.version <= version).at(-1)
+    this.#flights = this.#flights.filter((flight) => flight.version > version)
+    this.#saved = Math.min(version, this.#sent)
+    if (this.#target !== null) this.#askLater(this.#target)
+    this.#listener(confirmed === undefined ? null : this.#clock.now() - confirmed.since)
+  }
+
+  #count(edits: number): void {
+    if (this.#since === null) this.#since = this.#clock.now()
+    this.#made += edits
+  }
+
+  #ask(): void {
+    if (this.#target === null || this.#sent <= this.#saved || this.#asked >= this.#sent) return
+    this.#asked = this.#sent
+    this.#target.askForProof(this.#sent)
+  }
+
+  /** Asks when the oldest upload has waited for its echo long enough. */
+  #askLater(target: UploadTarget): void {
+    const oldest = this.#flights[0]
+    if (oldest === undefined || this.#cancelProof !== null) return
+    const delay = target.level === 'durable' ? PROOF_DELAY_MS : QUESTION_DELAY_MS
+    const wait = oldest.at + delay - this.#clock.now()
+    if (wait <= 0 && this.#asked > this.#saved) return // asked already; the answer brings us back here
+    if (wait <= 0) return this.#ask()
+    this.#cancelProof = this.#clock.after(wait, () => {
+      this.#cancelProof = null
+      this.#askLater(target)
+    })
+  }
+
+  #schedule(): void {
+    if (this.#cancelFlushing !== null) return
+    const flush = (): void => {
+      const isFull = (this.#target?.bufferedAmount ?? 0) > HIGH_WATER_BYTES
+      if (isFull) this.#cancelFlushing = later(this.#clock, DRAIN_POLL_MS, flush)
+      else this.flush()
+    }
+    this.#cancelFlushing = later(this.#clock, this.#wait(), flush)
+  }
+
+  #cancelFlush(): void {
+    this.#cancelFlushing?.()
+    this.#cancelFlushing = null
+  }
+
+  /** Milliseconds; 0: at the end of this turn. */
+  #wait(): number {
+    if (this.#flushDelay !== 'auto') return this.#flushDelay
+    const gap = Math.min(MAX_GAP_MS, (this.#target?.roundTrip ?? 0) * GAP_PER_ROUND_TRIP)
+    return Math.max(0, this.#flushedAt + gap - this.#clock.now())
+  }
+}
+
+function isEqual(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && left.every((byte, index) => byte === right[index])
+}

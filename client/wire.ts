@@ -1,0 +1,53 @@
+import type { Encoder } from 'lib0/encoding'
+import { createEncoder, toUint8Array, writeVarString, writeVarUint, writeVarUint8Array } from 'lib0/encoding'
+import type { Awareness } from 'y-protocols/awareness'
+import { encodeAwarenessUpdate } from 'y-protocols/awareness'
+
+/** The message numbers of y-websocket, under its names. */
+export const messageSync = 0
+export const messageAwareness = 1
+export const messageAuth = 2
+export const messageQueryAwareness = 3
+/** Hocuspocus: this document is left, the socket stays. */
+export const messageClose = 7
+/** Hocuspocus: one upload was taken (1) or refused (0). */
+export const messageSyncStatus = 8
+/** y-sweet and ours: returned unchanged once all before it is saved. */
+export const messageProbe = 102
+
+/** Bytes that `write` writes after these numbers. */
+function encode(head: readonly number[], write: (encoder: Encoder) => void): Uint8Array {
+  const encoder = createEncoder()
+  for (const value of head) writeVarUint(encoder, value)
+  write(encoder)
+  return toUint8Array(encoder)
+}
+
+const withBytes = (head: readonly number[], bytes: Uint8Array): Uint8Array =>
+  encode(head, (encoder) => writeVarUint8Array(encoder, bytes))
+
+export const syncStep1 = (vector: Uint8Array): Uint8Array => withBytes([messageSync, 0], vector)
+export const syncStep2 = (update: Uint8Array): Uint8Array => withBytes([messageSync, 1], update)
+export const syncUpdate = (update: Uint8Array): Uint8Array => withBytes([messageSync, 2], update)
+
+/** States of these clients, or that they are gone when `isGone`, at the clock they have: receivers take both. */
+export function presence(awareness: Awareness, clients: number[], isGone = false): Uint8Array {
+  const states = isGone ? new Map() : awareness.states
+  return withBytes([messageAwareness], encodeAwarenessUpdate(awareness, clients, states))
+}
+
+export const queryPresence = new Uint8Array([messageQueryAwareness])
+export const close = new Uint8Array([messageClose])
+
+/** The number of an edit, which comes back when that is saved. */
+export const probe = (version: number): Uint8Array =>
+  withBytes(
+    [messageProbe],
+    encode([version], () => undefined),
+  )
+
+/** `02 00 str(token)`. */
+export const auth = (token: string): Uint8Array => encode([messageAuth, 0], (encoder) => writeVarString(encoder, token))
+
+/** What stands before every message on a shared socket. */
+export const address = (text: string): Uint8Array => encode([], (encoder) => writeVarString(encoder, text))

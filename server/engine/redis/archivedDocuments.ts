@@ -1,0 +1,130 @@
+import { StorageError } from '../../../shared/errors.ts'
+import type { Archive, ArchiveReference } from '../archive/archive.ts'
+import type { Cursor, ListQuery, Loaded, Snapshot } from '../engine.ts'
+import { asLoaded, type Documents } from './documents.ts'
+import type { Appended, DocumentStore, Stored } from './documentStore.ts'
+import type { DocumentKeys } from './keys.ts'
+import type { NameIndex } from './nameIndex.ts'
+
+/** Makes one document of several parts of it, in any order. Must not lose what it cannot connect. */
+export type Merge = (updates: readonly Uint8Array[]) => Snapshot
+
+export interface ArchivedDocumentsOptions {
+  readonly store: DocumentStore
+  readonly names: NameIndex
+  readonly archive: Archive
+  readonly merge: Merge
+}
+
+/** Loads of a document that goes to the archive, comes back and goes again while it is being read. */
+const MAX_ATTEMPTS = 5
+/** Milliseconds a removal from the archive may take; if it fails, the document comes back after them, and so it is said. */
+const REMOVAL_MS = 60_000
+
+/**
+ * Documents in Redis, and in an archive those that nobody has used for long: Redis keeps of them a reference. A part of
+ * the archive goes through three states:
+ *
+ *     archived  named by `meta.archive`: the document is this part and the log after it
+ *     spent     named by `meta.spent`: a later snapshot or part contains it. Not dropped yet, because a Redis that writes
+ *               its file every second may come back as it was before
+ *     dropped   when the document goes to the archive the next time
+ *
+ * What the archive keeps of a document that Redis does not know is that document: Redis has lost it.
+ */
+export class ArchivedDocuments implements Documents {
+  readonly #store: DocumentStore
+  readonly #names: NameIndex
+  readonly #archive: Archive
+  readonly #merge: Merge
+
+  constructor({ store, names, archive, merge }: ArchivedDocumentsOptions) {
+    this.#store = store
+    this.#names = names
+    this.#archive = archive
+    this.#merge = merge
+  }
+
+  async load(keys: DocumentKeys): Promise<Loaded> {
+    return asLoaded(await this.#loadWhole(keys))
+  }
+
+  async append(keys: DocumentKeys, append: string, update: Uint8Array, known: Cursor | null): Promise<Appended> {
+    const appended = await this.#store.append(keys, append, update, known)
+    if (appended !== null) return appended
+    await this.#adopt(keys)
+    return this.#store.create(keys, append, update, known)
+  }
+
+  async remove(keys: DocumentKeys): Promise<void> {
+    const references = await this.#archive.list(keys.name)
+    await this.#store.remove(keys, REMOVAL_MS)
+    if (references.length > 0) await this.#archive.drop(keys.name, references)
+  }
+
+  /** Both are ordered by UTF-8 bytes, and a document may be in both. */
+  async list(query: ListQuery): Promise<readonly string[]> {
+    const [names, archived] = await Promise.all([this.#names.list(query), this.#archive.names(query)])
+    const encoded = [...new Set([...names, ...archived])].map((name) => Buffer.from(name))
+    const sorted = encoded.sort((left, right) => Buffer.compare(left, right))
+    return sorted.slice(0, query.limit).map((name) => name.toString('utf8'))
+  }
+
+  close(): Promise<void> {
+    return this.#archive.close()
+  }
+
+  /**
+   * Moves a document to the archive. False when it has been used meanwhile: nothing was changed then, and the part that was
+   * made is dropped again.
+   */
+  async archive(keys: DocumentKeys): Promise<boolean> {
+    const stored = await this.#loadWhole(keys)
+    if (stored.head === null) return false
+    // First what was spent the last time: if that fails, its names are still known the next time.
+    if (stored.spent.length > 0) await this.#archive.drop(keys.name, stored.spent)
+    const updates = stored.tail.map(({ update }) => update)
+    const whole = stored.snapshot === null ? updates : [stored.snapshot.state, ...updates]
+    const part = stored.snapshot !== null && updates.length === 0 ? stored.snapshot : this.#merge(whole)
+    const reference = await this.#archive.put(keys.name, part)
+    if (await this.#store.retire(keys, stored, reference)) return true
+    await this.#archive.drop(keys.name, [reference])
+    return false
+  }
+
+  /** With the parts that are in the archive as its snapshot. */
+  async #loadWhole(keys: DocumentKeys): Promise<Stored> {
+    for (let attempt = 1; ; attempt++) {
+      const stored = await this.#store.load(keys)
+      if (stored.head === null && !stored.removed && (await this.#adopt(keys))) continue
+      if (stored.archived.length === 0) return stored
+      try {
+        return { ...stored, snapshot: await this.#fetch(keys, stored) }
+      } catch (error) {
+        // A part that is not there any more may have been replaced by another since Redis was asked.
+        if (attempt >= MAX_ATTEMPTS || !isDamaged(error)) throw error
+        const { archived } = await this.#store.load(keys)
+        if (archived.join(' ') === stored.archived.join(' ')) throw error
+      }
+    }
+  }
+
+  async #fetch(keys: DocumentKeys, { archived, snapshot }: Stored): Promise<Snapshot> {
+    const fetched = await Promise.all(archived.map((reference) => this.#archive.get(keys.name, reference)))
+    const parts = snapshot === null ? fetched : [...fetched, snapshot]
+    const [only] = parts
+    return parts.length === 1 && only !== undefined ? only : this.#merge(parts.map(({ state }) => state))
+  }
+
+  /** True when the archive had a document that Redis did not know: it does now. */
+  async #adopt(keys: DocumentKeys): Promise<boolean> {
+    const references: readonly ArchiveReference[] = await this.#archive.list(keys.name)
+    if (references.length === 0) return false
+    await this.#store.adopt(keys, references)
+    return true
+  }
+}
+
+function isDamaged(error: unknown): boolean {
+  return error instanceof StorageError && error.code === 'ARCHIVE_DAMAGED'
+}

@@ -1,0 +1,225 @@
+import { createHash } from 'node:crypto'
+
+/** A Lua script, named by the hash under which Redis remembers it. */
+export interface Script {
+  readonly source: string
+  readonly hash: string
+}
+
+/** Bytes of updates after which a reading stops; what is left is read by the next one. */
+const MAX_READ_BYTES = 4 * 1024 * 1024
+
+/**
+ * Every script keeps one document, and leaves it whole: Redis runs it as one step, and writes all it did as one piece.
+ * KEYS: 1 log, 2 meta. A reply of -DAMAGED says that something is missing that cannot be missing.
+ *
+ * meta.head  cursor of the last entry             meta.base  cursor of the last entry the snapshot contains
+ * meta.prev  base of the generation before; entries from this one (included) on are kept
+ * meta.snapshot, meta.name
+ * meta.archive  references of the parts that belong to the document, when it is in the archive; the snapshot is there then
+ * meta.spent    references of parts that were part of it once
+ * meta.removed  by itself: the document has just been removed
+ */
+function script(source: string): Script {
+  const whole = `${common}\n${source}`
+  return { source: whole, hash: createHash('sha1').update(whole).digest('hex') }
+}
+
+/** Numbers are written by %.0f: Lua's own way would make 1.7e+12 of an epoch. */
+const common = `
+local headless = 'DAMAGED there are entries, but not what they belong to'
+local function place(cursor)
+  local epoch, append, sequence = string.match(cursor, '^(%d+)%.(.+)%-(%d+)$')
+  return tonumber(epoch), tonumber(sequence), append
+end
+local function streamId(epoch, sequence) return string.format('%.0f-%.0f', epoch, sequence) end
+local function entryAt(cursor)
+  local epoch, sequence, append = place(cursor)
+  local id = streamId(epoch, sequence)
+  -- Where a generation ends may not be an entry any more, but nothing before it is missing.
+  local ends = redis.call('HMGET', KEYS[2], 'base', 'prev')
+  if cursor == ends[1] or cursor == ends[2] then return id end
+  local found = redis.call('XRANGE', KEYS[1], id, id)
+  if #found == 1 and found[1][2][2] == append then return id end
+  return nil
+end
+local function spend(archive, spent)
+  redis.call('HSET', KEYS[2], 'spent', spent and (spent .. ' ' .. archive) or archive)
+  redis.call('HDEL', KEYS[2], 'archive')
+end`
+
+/**
+ * Appends and tells the others. ARGV: 1 channel, 2 name of the append, 3 update, 4 the last cursor the node knows or '',
+ * 5 name of the document, 6 '1' when that has just been put into the list of names. Replies with the cursor and the one
+ * before it; nothing was done, and the reply is nil, when the document is new and its name not yet in the list.
+ *
+ * A node that knows more than there is has seen a past that was lost: a new epoch keeps its cursors apart from the new
+ * ones at once.
+ */
+export const appendScript = script(`
+local head = redis.call('HGET', KEYS[2], 'head')
+local epoch, sequence
+local raise = false
+if head then
+  epoch, sequence = place(head)
+  sequence = sequence + 1
+else
+  if ARGV[6] ~= '1' then return false end
+  if redis.call('EXISTS', KEYS[1]) == 1 then return redis.error_reply(headless) end
+  redis.call('UNLINK', KEYS[2])
+  redis.call('HSET', KEYS[2], 'name', ARGV[5])
+  epoch, sequence, raise = 0, 1, true
+end
+if ARGV[4] ~= '' and ARGV[4] ~= head then
+  local knownEpoch, knownSequence = place(ARGV[4])
+  if knownEpoch > epoch or (knownEpoch == epoch and knownSequence >= sequence - 1) then
+    epoch, raise = math.max(epoch, knownEpoch), true
+  end
+end
+if raise then
+  local time = redis.call('TIME')
+  epoch = math.max(epoch + 1, tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
+  sequence = 1
+end
+local id = streamId(epoch, sequence)
+local cursor = string.format('%.0f.%s-%.0f', epoch, ARGV[2], sequence)
+redis.call('XADD', KEYS[1], id, 'a', ARGV[2], 'u', ARGV[3])
+redis.call('HSET', KEYS[2], 'head', cursor)
+head = head or ''
+redis.call('SPUBLISH', ARGV[1], string.char(1, 1, #cursor) .. cursor .. string.char(#head) .. head .. ARGV[3])
+return {cursor, head}`)
+
+/**
+ * What came after ARGV[1], a cursor or '' for the beginning. Replies with '1' or '0', whether there is more, then id, name
+ * of the append and update of each entry; nil when the cursor's entry is not in the log (any more).
+ */
+export const followScript = script(`
+local head = redis.call('HGET', KEYS[2], 'head') or ''
+if head == ARGV[1] then return {'0'} end
+local from = '-'
+if ARGV[1] ~= '' then
+  local id = head ~= '' and entryAt(ARGV[1])
+  if not id then return false end
+  from = '(' .. id
+elseif redis.call('HEXISTS', KEYS[2], 'prev') == 1 then
+  return false
+end
+local reply, bytes = {'0'}, 0
+repeat
+  local page = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 16)
+  for _, entry in ipairs(page) do
+    reply[#reply + 1] = entry[1]
+    reply[#reply + 1] = entry[2][2]
+    reply[#reply + 1] = entry[2][4]
+    bytes = bytes + #entry[2][4]
+    from = '(' .. entry[1]
+  end
+  if bytes >= ${String(MAX_READ_BYTES)} then
+    reply[1] = '1'
+    return reply
+  end
+until #page < 16
+return reply`)
+
+/** The document as it is: name, head, base, snapshot, entries after base, archive, spent. An empty reply: there is none; a text: it has just been removed. */
+export const loadScript = script(`
+local meta = redis.call('HMGET', KEYS[2], 'name', 'head', 'base', 'snapshot', 'archive', 'spent')
+local head, base = meta[2], meta[3]
+if not head then
+  if redis.call('EXISTS', KEYS[1]) == 1 then return redis.error_reply(headless) end
+  return redis.call('HGET', KEYS[2], 'removed') or {}
+end
+local from = '-'
+if base then from = '(' .. streamId(place(base)) end
+local entries = redis.call('XRANGE', KEYS[1], from, '+')
+local last = entries[#entries]
+local epoch, sequence = place(head)
+if (last and last[1] ~= streamId(epoch, sequence)) or (not last and base ~= head) then
+  return redis.error_reply('DAMAGED the log does not end where it should')
+end
+if base and not meta[4] and not meta[5] then return redis.error_reply('DAMAGED the snapshot is missing') end
+return {meta[1], head, base, meta[4], entries, meta[5], meta[6]}`)
+
+/**
+ * ARGV: 1 base or '', 2 up to, 3 snapshot. Replies with 1, or 0 when nothing was changed. Whoever compacts has loaded what
+ * is in the archive: the snapshot contains it.
+ */
+export const compactScript = script(`
+local meta = redis.call('HMGET', KEYS[2], 'head', 'base', 'archive', 'spent')
+local base = meta[2] or ''
+if not meta[1] or base ~= ARGV[1] then return 0 end
+if base == ARGV[2] then return 1 end
+if base ~= '' then
+  local baseEpoch, baseSequence = place(base)
+  local epoch, sequence = place(ARGV[2])
+  if epoch < baseEpoch or (epoch == baseEpoch and sequence < baseSequence) then return 0 end
+end
+if not entryAt(ARGV[2]) then return 0 end
+redis.call('HSET', KEYS[2], 'base', ARGV[2], 'snapshot', ARGV[3])
+if meta[3] then spend(meta[3], meta[4]) end
+if base ~= '' then
+  redis.call('HSET', KEYS[2], 'prev', base)
+  redis.call('XTRIM', KEYS[1], 'MINID', '=', streamId(place(base)))
+end
+return 1`)
+
+/**
+ * ARGV: 1 channel, 2 what is said there, 3 milliseconds for which it is remembered that the document was removed; 0: not.
+ * Nobody may find it in the archive while it is being removed there.
+ */
+export const removeScript = script(`
+redis.call('UNLINK', KEYS[1], KEYS[2])
+if ARGV[3] ~= '0' then
+  redis.call('HSET', KEYS[2], 'removed', '1')
+  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+end
+redis.call('SPUBLISH', ARGV[1], ARGV[2])
+return 1`)
+
+/**
+ * Whether the document is cold: nothing has touched it for ARGV[2] seconds, nobody follows it (ARGV[1] is its channel), and
+ * there is something to be moved to the archive. Replies with 1 or 0.
+ */
+export const coldScript = script(`
+local idle = redis.call('OBJECT', 'IDLETIME', KEYS[2])
+if not idle or idle < tonumber(ARGV[2]) then return 0 end
+if redis.call('PUBSUB', 'SHARDNUMSUB', ARGV[1])[2] > 0 then return 0 end
+if redis.call('HEXISTS', KEYS[2], 'archive') == 1 and redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+return 1`)
+
+/**
+ * Leaves of the document what finds it again. ARGV: 1 channel, 2 head of what is in the archive, 3 its reference, 4 those
+ * spent parts that were dropped. Replies with 1, or 0 when nothing was changed: it has been used meanwhile.
+ */
+export const retireScript = script(`
+local meta = redis.call('HMGET', KEYS[2], 'head', 'archive', 'spent')
+if meta[1] ~= ARGV[2] or (meta[3] or '') ~= ARGV[4] then return 0 end
+if redis.call('PUBSUB', 'SHARDNUMSUB', ARGV[1])[2] > 0 then return 0 end
+redis.call('UNLINK', KEYS[1])
+redis.call('HDEL', KEYS[2], 'snapshot', 'spent')
+if meta[2] then spend(meta[2], nil) end
+redis.call('HSET', KEYS[2], 'base', ARGV[2], 'prev', ARGV[2], 'archive', ARGV[3])
+return 1`)
+
+/**
+ * Makes a document known again that only the archive has. ARGV: 1 name, 2 references, 3 name of the append that this stands
+ * for. Replies with 1, or 0 when it is known.
+ */
+export const adoptScript = script(`
+if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return 0 end
+local time = redis.call('TIME')
+local epoch = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local cursor = string.format('%.0f.%s-1', epoch, ARGV[3])
+redis.call('HSET', KEYS[2], 'name', ARGV[1], 'head', cursor, 'base', cursor, 'prev', cursor, 'archive', ARGV[2])
+return 1`)
+
+export const scripts: readonly Script[] = [
+  appendScript,
+  followScript,
+  loadScript,
+  compactScript,
+  removeScript,
+  coldScript,
+  retireScript,
+  adoptScript,
+]

@@ -1,0 +1,262 @@
+import { fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { Socket } from 'node:net'
+import type { Clock } from '../clock.ts'
+import type { Durability } from '../engine/engine.ts'
+import type { Logger } from '../log.ts'
+import type { Options } from '../options/table.ts'
+import type { Candidate } from './balance.ts'
+import { Handoffs } from './handoffs.ts'
+import type { Handoff } from './handoffs.ts'
+import { ENGINE_DESCRIPTOR, WORKER_ARGUMENT } from './messages.ts'
+import type { ToPrimary, ToWorker } from './messages.ts'
+
+/** Milliseconds before a worker that died is started again, doubled with every death in a row. */
+const FIRST_RESTART_MS = 100
+const LAST_RESTART_MS = 5_000
+/** Milliseconds after which a worker's death is not the same trouble as the one before. */
+const STEADY_MS = 30_000
+/** Milliseconds between two looks at whether all connections that were sent have arrived. */
+const REACH_MS = 500
+/** Milliseconds a worker has to tell its metrics; one that stands still is left out. */
+const COLLECT_TIMEOUT_MS = 2_000
+
+export interface WorkerProcessOptions {
+  readonly index: number
+  /** The program, which becomes a worker when told so. */
+  readonly entry: string
+  /** The worker's own. */
+  readonly options: Options
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Called with the worker's end of the engine; null: workers open the storage themselves. */
+  readonly onEngineSocket: ((socket: Socket) => void) | null
+  /** This worker could not be given that connection. */
+  readonly onRefused: (handoff: Handoff) => void
+  /** A client wants the metrics of all processes. */
+  readonly onScrape: () => Promise<string>
+}
+
+type State =
+  | { readonly name: 'starting'; readonly child: ChildProcess }
+  | { readonly name: 'serving'; readonly child: ChildProcess; readonly since: number; readonly durability: Durability }
+  /** It has said that it ends by itself. */
+  | { readonly name: 'leaving'; readonly child: ChildProcess }
+  /** It is told to end, and is not started again. */
+  | { readonly name: 'stopping'; readonly child: ChildProcess }
+  /** It died, and is started again a little later. */
+  | { readonly name: 'waiting'; readonly cancel: () => void }
+  | { readonly name: 'stopped'; readonly code: number | null }
+
+/** One worker, under one index for ever: whatever ends it, another process takes its place. */
+export class WorkerProcess implements Candidate {
+  readonly index: number
+  readonly #options: WorkerProcessOptions
+  readonly #logger: Logger
+  readonly #handoffs: Handoffs
+  readonly #collecting = new Map<number, (text: string | null) => void>()
+  #watchers: (() => void)[] = []
+  #state: State = { name: 'stopped', code: null }
+  /** Connections it had when it was last heard of. */
+  #open = 0
+  #starts = 0
+  /** Deaths in a row. */
+  #deaths = 0
+  #lastCollect = 0
+  #watchingHandoffs = false
+  /** Why it could not start, if it has said so. */
+  #failure: string | null = null
+
+  constructor(options: WorkerProcessOptions) {
+    this.index = options.index
+    this.#options = options
+    this.#logger = options.logger.child({ worker: options.index })
+    this.#handoffs = new Handoffs((handoff) => {
+      handoff.refusedBy.add(this.index)
+      options.onRefused(handoff)
+    })
+  }
+
+  get load(): number {
+    return this.#open + this.#handoffs.size
+  }
+
+  get isServing(): boolean {
+    return this.#state.name === 'serving'
+  }
+
+  /** Processes started under this index so far. */
+  get starts(): number {
+    return this.#starts
+  }
+
+  /** Starts it for the first time; rejects when it dies before it can serve anybody. */
+  async start(): Promise<{ readonly durability: Durability }> {
+    this.#launch()
+    await this.#until(() => this.#state.name !== 'starting')
+    if (this.#state.name === 'serving') return this.#state
+    throw new Error(this.#failure ?? `worker ${this.index} could not start`)
+  }
+
+  hand(handoff: Handoff): void {
+    if (this.#state.name !== 'serving') throw new Error(`worker ${this.index} takes no connections`)
+    this.#handoffs.send(this.#state.child, handoff)
+    this.#watchHandoffs()
+  }
+
+  /** Its metrics; null when it has none to tell. */
+  async collect(): Promise<string | null> {
+    if (this.#state.name !== 'serving') return null
+    this.#lastCollect += 1
+    const id = this.#lastCollect
+    let cancel = (): void => {}
+    const text = await new Promise<string | null>((resolve) => {
+      this.#collecting.set(id, resolve)
+      cancel = this.#options.clock.after(COLLECT_TIMEOUT_MS, () => resolve(null))
+      this.#send({ type: 'collect', id })
+    })
+    cancel()
+    this.#collecting.delete(id)
+    return text
+  }
+
+  /** Has it store everything and end; resolves when it has ended: false when something could not be stored. */
+  async stop(deadlineMs: number): Promise<boolean> {
+    if (this.#state.name === 'waiting') {
+      this.#state.cancel()
+      this.#become({ name: 'stopped', code: 0 })
+    } else if (this.#state.name !== 'stopped') {
+      this.#send({ type: 'stop', deadlineMs })
+      this.#become({ name: 'stopping', child: this.#state.child })
+    }
+    await this.#until(() => this.#state.name === 'stopped')
+    return this.#state.name === 'stopped' && this.#state.code === 0
+  }
+
+  kill(): void {
+    if (this.#state.name === 'waiting') this.#state.cancel()
+    if ('child' in this.#state) this.#state.child.kill('SIGKILL')
+  }
+
+  #launch(): void {
+    const { entry, index, options, onEngineSocket } = this.#options
+    this.#starts += 1
+    this.#open = 0
+    const child = fork(entry, [WORKER_ARGUMENT], { stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'] })
+    this.#become({ name: 'starting', child })
+    child.on('message', (message) => this.#receive(message as ToPrimary))
+    // 'close' and not 'exit': by then all it has said has been heard, and all it has appended has been read.
+    child.on('close', (code, signal) => this.#ended(code, signal))
+    child.on('error', (error) => {
+      this.#logger.error({ err: error }, 'a worker could not be reached')
+      if (child.pid === undefined) this.#ended(null, null)
+    })
+    this.#send({ type: 'start', index, options, hosted: onEngineSocket !== null })
+    const socket = child.stdio[ENGINE_DESCRIPTOR]
+    if (socket instanceof Socket) onEngineSocket?.(socket)
+  }
+
+  #receive(message: ToPrimary): void {
+    switch (message.type) {
+      case 'ready':
+        return this.#ready(message.durability)
+      case 'failed':
+        this.#failure = message.reason
+        if (this.#starts > 1) this.#logger.error({ reason: message.reason }, 'a worker could not start')
+        return
+      case 'leaving':
+        return this.#leaving()
+      case 'taken':
+        this.#open = message.open
+        return this.#handoffs.taken(message.id)
+      case 'reached':
+        return this.#handoffs.reached(message.id)
+      case 'open':
+        this.#open = message.open
+        return
+      case 'collected':
+        return this.#collecting.get(message.id)?.(message.text)
+      case 'scrape':
+        return void this.#scrape()
+    }
+  }
+
+  #ready(durability: Durability): void {
+    if (this.#state.name !== 'starting') return
+    this.#become({ name: 'serving', child: this.#state.child, since: this.#options.clock.now(), durability })
+    const { pid } = this.#state.child
+    this.#logger[this.#starts > 1 ? 'info' : 'debug']({ pid }, 'a worker serves')
+  }
+
+  #leaving(): void {
+    if (this.#state.name === 'serving') this.#become({ name: 'leaving', child: this.#state.child })
+  }
+
+  async #scrape(): Promise<void> {
+    this.#send({ type: 'scraped', text: await this.#options.onScrape() })
+  }
+
+  #ended(code: number | null, signal: NodeJS.Signals | null): void {
+    const state = this.#state
+    for (const answer of this.#collecting.values()) answer(null)
+    if (state.name === 'stopping') this.#become({ name: 'stopped', code })
+    else if (state.name === 'starting' && this.#starts === 1) this.#become({ name: 'stopped', code })
+    else if (state.name === 'leaving') this.#restart(0)
+    else if (state.name === 'starting' || state.name === 'serving') {
+      this.#logger.error({ code, signal }, 'a worker died; it is started again')
+      this.#restart(this.#delayAfter(state))
+    }
+    // Only now: whoever gets them must not be this one.
+    this.#handoffs.gone()
+  }
+
+  #delayAfter(state: State): number {
+    const steady = state.name === 'serving' && this.#options.clock.now() - state.since > STEADY_MS
+    this.#deaths = steady ? 1 : this.#deaths + 1
+    return Math.min(FIRST_RESTART_MS * 2 ** (this.#deaths - 1), LAST_RESTART_MS)
+  }
+
+  #restart(delay: number): void {
+    const cancel = this.#options.clock.after(delay, () => this.#launchAgain())
+    this.#become({ name: 'waiting', cancel })
+  }
+
+  #launchAgain(): void {
+    try {
+      this.#launch()
+    } catch (error) {
+      // No memory for another process, for instance: the ones that run go on.
+      this.#logger.error({ err: error }, 'a worker could not be started again; it is tried later')
+      this.#restart(LAST_RESTART_MS)
+    }
+  }
+
+  /** As long as connections are under way: asks whether what was sent has arrived. */
+  #watchHandoffs(): void {
+    if (this.#watchingHandoffs) return
+    this.#watchingHandoffs = true
+    this.#options.clock.after(REACH_MS, () => {
+      this.#watchingHandoffs = false
+      if (this.#handoffs.size === 0) return
+      this.#send({ type: 'reach', id: this.#handoffs.lastId })
+      this.#watchHandoffs()
+    })
+  }
+
+  #send(message: ToWorker): void {
+    if (!('child' in this.#state)) return
+    // A channel that is closed already belongs to a process whose end we are about to hear of.
+    this.#state.child.send(message, () => undefined)
+  }
+
+  #become(state: State): void {
+    this.#state = state
+    const watchers = this.#watchers
+    this.#watchers = []
+    for (const look of watchers) look()
+  }
+
+  async #until(check: () => boolean): Promise<void> {
+    while (!check()) await new Promise<void>((resolve) => this.#watchers.push(resolve))
+  }
+}

@@ -1,0 +1,32 @@
+import { encodeBuffer, varUintLength, writeVarUint } from './writer.ts'
+
+/** Message number 112. Never sent uninvited: several clients throw on numbers they do not know. */
+export const HELLO_TYPE = 112
+
+/** Version of what client and server of this project say to one another beyond what every client knows. */
+export const HELLO_VERSION = 1
+
+/** The URL parameter by which a client asks for a hello: `?v=1`. Servers of others ignore it. */
+export const HELLO_PARAMETER = 'v'
+
+/** What a server can do, one bit each. A client ignores bits it does not know. */
+export const Feature = {
+  /** What is answered, acknowledged or shown survives the end of the server's process. */
+  durable: 1,
+} as const
+
+/**
+ * The first message a server sends to a client that asked for it, after that client's first frame:
+ * `70 buf(varUint version, varUint features)`. Later versions may append to the buffer.
+ */
+export function hello(features: number): Uint8Array {
+  const payload = new Uint8Array(varUintLength(HELLO_VERSION) + varUintLength(features))
+  writeVarUint(payload, writeVarUint(payload, 0, HELLO_VERSION), features)
+  return encodeBuffer([HELLO_TYPE], payload)
+}
+
+/** Whether a client asked for it. `url`: the request target. */
+export function wantsHello(url: string): boolean {
+  const start = url.indexOf('?')
+  return start !== -1 && new RegExp(`[?&]${HELLO_PARAMETER}=${String(HELLO_VERSION)}(&|#|$)`).test(url.slice(start))
+}

@@ -1,0 +1,99 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import * as Y from 'yjs'
+import { WebsocketProvider } from '../../client/index.ts'
+import { eventually } from '../support/eventually.ts'
+
+/** The server y-websocket 2 came with; one of many that speak the protocol and know nothing of ours. */
+const entry = join(import.meta.dirname, '..', '..', 'node_modules', 'y-websocket-2', 'bin', 'server.cjs')
+
+const cleanups: (() => unknown)[] = []
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+})
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+interface Foreign {
+  readonly url: string
+  readonly child: ChildProcess
+  readonly complaints: string[]
+}
+
+async function start(port: number): Promise<Foreign> {
+  const child = spawn(process.execPath, [entry], {
+    env: { PATH: process.env['PATH'] ?? '', HOST: '127.0.0.1', PORT: String(port) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const complaints: string[] = []
+  child.stderr.on('data', (data: Buffer) => complaints.push(data.toString()))
+  cleanups.push(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  })
+  await once(child.stdout, 'data')
+  return { url: `ws://127.0.0.1:${String(port)}`, child, complaints }
+}
+
+function open(url: string): WebsocketProvider {
+  const doc = new Y.Doc()
+  const provider = new WebsocketProvider(url, 'room', doc, { disableBc: true, maxBackoffTime: 100 })
+  cleanups.push(() => {
+    provider.destroy()
+    doc.destroy()
+  })
+  return provider
+}
+
+function text(provider: WebsocketProvider): Y.Text {
+  return provider.doc.getText('text')
+}
+
+describe("y-websocket's own server", () => {
+  test('serves our client: documents, presence, and what it can say about saving', async () => {
+    const { url, complaints } = await start(await freePort())
+    const [first, second] = [open(url), open(url)]
+    await Promise.all([first.whenSynced, second.whenSynced])
+    expect(first.ackLevel).toBe('received')
+    first.awareness.setLocalStateField('name', 'first')
+    await eventually(() => second.awareness.getStates().get(first.doc.clientID)?.['name'] === 'first', 'it is seen')
+    for (let count = 0; count < 50; count += 1) {
+      text(first).insert(0, 'a')
+      text(second).insert(0, 'b')
+    }
+    await Promise.all([first.whenSaved(), second.whenSaved()])
+    await eventually(() => text(first).length === 100 && text(second).length === 100, 'all is there')
+    expect([first.unsavedChanges, second.unsavedChanges]).toEqual([0, 0])
+    expect(complaints).toEqual([])
+  })
+
+  test('may lose everything and start again: our client brings it back', async () => {
+    const port = await freePort()
+    const { url, child } = await start(port)
+    const author = open(url)
+    text(author).insert(0, 'kept')
+    await author.whenSaved()
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    text(author).insert(4, ' here')
+    const again = await start(port)
+    await author.whenSaved()
+    const reader = open(again.url)
+    await eventually(() => text(reader).toJSON() === 'kept here', 'it is there again')
+    expect(again.complaints).toEqual([])
+  })
+})

@@ -1,0 +1,282 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Engine, EngineHealth } from '../../server/engine/engine.ts'
+import { openRedisEngine } from '../../server/engine/redis/redisEngine.ts'
+import type { RedisEngineOptions } from '../../server/engine/redis/redisEngine.ts'
+import { hurriedClock } from '../support/clocks.ts'
+import { EngineListener } from '../support/engineListener.ts'
+import { eventually } from '../support/eventually.ts'
+import { RedisProxy } from '../support/redisProxy.ts'
+import { ownPrefix, redisMissing, RedisServer } from '../support/redisServer.ts'
+
+/** Sweeps and probes come 20 times as often; what is about the machine's speed stays as it is. */
+const hurried = { clock: hurriedClock, timeoutMs: 100_000, patienceMs: 200_000 }
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)
+const streamId = (cursor: string): string => cursor.replace(/\..*-/, '-')
+const range = (start: number, end: number): number[] => Array.from({ length: end - start }, (_, index) => start + index)
+
+describe.skipIf(redisMissing !== null)('the Redis engine in trouble', () => {
+  let server: RedisServer
+  let cleanups: (() => Promise<void> | void)[] = []
+  let prefix = ''
+
+  beforeAll(async () => {
+    server = await RedisServer.start({ appendfsync: 'always' })
+  })
+  afterAll(() => server.dispose())
+  beforeEach(() => {
+    prefix = ownPrefix()
+  })
+  afterEach(async () => {
+    await server.resume()
+    await server.command('CONFIG', 'SET', 'maxmemory', '0')
+    for (const cleanup of cleanups.reverse()) await cleanup()
+    cleanups = []
+  })
+
+  async function open(options: Partial<RedisEngineOptions> = {}): Promise<Engine> {
+    const engine = await openRedisEngine({ url: server.url, prefix, ...options })
+    cleanups.push(() => engine.close())
+    return engine
+  }
+
+  async function pair(options: Partial<RedisEngineOptions> = {}): Promise<[Engine, Engine]> {
+    return [await open(options), await open(options)]
+  }
+
+  /** Appends until it works, as a document does. */
+  async function appendSurely(engine: Engine, document: string, value: number): Promise<void> {
+    await eventually(async () => {
+      await engine.append(document, bytes(value))
+      return true
+    }, 'the entry is appended')
+  }
+
+  async function stored(engine: Engine, document: string): Promise<(number | undefined)[]> {
+    return (await engine.load(document)).tail.map(({ update }) => update[0])
+  }
+
+  test('C117: Redis stops and comes back with its data: nothing is lost, nothing is stale, followers go on', async () => {
+    const health: EngineHealth[] = []
+    const [engine, peer] = await pair({ onHealth: (change) => health.push(change) })
+    const listener = new EngineListener(engine, 'a')
+    await peer.append('a', bytes(1))
+    await server.stop('SIGKILL')
+    await eventually(() => engine.health().state === 'failing', 'the engine knows')
+    await expect(engine.append('a', bytes(9))).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    await expect(engine.load('a')).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    await server.resume()
+    await appendSurely(peer, 'a', 2)
+    await eventually(() => listener.values.includes(2), 'the follower goes on')
+    expect(listener.values).toEqual([1, 2])
+    expect(listener.stales).toBe(0)
+    expect(await stored(engine, 'a')).toEqual([1, 2])
+    await eventually(() => engine.health().state === 'ok', 'the engine is well')
+    expect(health.map(({ state }) => state).slice(0, 2)).toEqual(['failing', 'failing'])
+  })
+
+  test('C121: Redis comes back without its data: followers are stale, and no cursor of the past names a new entry', async () => {
+    const [engine, peer] = await pair()
+    const [listener, other] = [new EngineListener(engine, 'a'), new EngineListener(peer, 'a')]
+    const cursors = [await peer.append('a', bytes(1)), await peer.append('a', bytes(2))]
+    await eventually(() => listener.entries.length === 2, 'the follower is there')
+    await server.stop('SIGKILL')
+    await server.forget()
+    await server.resume()
+    await eventually(() => listener.stales === 1 && other.stales === 1, 'both are stale')
+    expect(await engine.load('a')).toMatchObject({ head: null, tail: [] })
+    const next = new EngineListener(engine, 'a')
+    for (const value of [7, 8, 9]) await peer.append('a', bytes(value))
+    await eventually(() => next.entries.length === 3, 'the new log is followed')
+    for (const cursor of cursors) expect(await engine.tail('a', cursor)).toBe('trimmed')
+    const { head } = await engine.load('a')
+    for (const cursor of cursors) {
+      expect(await engine.compact('a', null, cursor, { state: bytes(), stateVector: bytes() })).toBe(false)
+    }
+    expect((await engine.load('a')).head).toBe(head)
+    expect([listener.stales, listener.values]).toEqual([1, [1, 2]])
+  })
+
+  test('C121: a storage that went back is noticed by whoever was further, at the next append, and by nobody else', async () => {
+    const [engine, peer] = await pair()
+    const behind = new EngineListener(peer, 'a')
+    await engine.append('a', bytes(1))
+    await eventually(() => behind.entries.length === 1, 'the other follows')
+    const [log, meta] = await documentKeys()
+    const past = await server.command('HGET', meta, 'head')
+    behind.end()
+    const ahead = new EngineListener(engine, 'a', await headOf(engine))
+    const lost = await engine.append('a', bytes(2))
+    await eventually(() => ahead.position === lost, 'who is ahead is there')
+    // As after a failover to a replica that had not heard of the second entry yet.
+    await server.command('XDEL', log, streamId(lost))
+    await server.command('XSETID', log, streamId(String(past)))
+    await server.command('HSET', meta, 'head', String(past))
+    const follower = new EngineListener(peer, 'a', String(past))
+    const after = await engine.append('a', bytes(3))
+    expect(Number(after.split('.')[0])).toBeGreaterThan(Number(lost.split('.')[0]))
+    await eventually(() => ahead.stales === 1, 'who knew more is stale')
+    await eventually(() => follower.values.length === 1, 'who did not goes on')
+    expect([follower.values, follower.stales]).toEqual([[3], 0])
+    expect(await stored(engine, 'a')).toEqual([1, 3])
+  })
+
+  test('C121: a rewind in silence, and entries that take the places of lost ones, are found by the sweep', async () => {
+    const engine = await open({ ...hurried })
+    const peer = await open()
+    await peer.append('a', bytes(1))
+    const listener = new EngineListener(engine, 'a')
+    const lost = await peer.append('a', bytes(2))
+    await eventually(() => listener.entries.length === 2, 'the follower is there')
+    const [log, meta] = await documentKeys()
+    await server.command('XDEL', log, streamId(lost))
+    const first = listener.entries[0]?.cursor ?? ''
+    await server.command('HSET', meta, 'head', first)
+    await eventually(() => listener.stales === 1, 'the follower is stale')
+  })
+
+  test('connections are cut again and again: everything arrives, in order, once the dust has settled', async () => {
+    const [engine, peer] = await pair()
+    const listener = new EngineListener(engine, 'a')
+    for (const value of range(0, 60)) {
+      await appendSurely(peer, 'a', value)
+      if (value % 10 === 4) await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
+      if (value % 10 === 9) await server.command('CLIENT', 'KILL', 'TYPE', 'normal')
+    }
+    await eventually(() => listener.values.at(-1) === 59, 'the last one arrives', { detail: () => listener.values })
+    expect(listener.stales).toBe(0)
+    await eventually(async () => (await stored(peer, 'a')).length > 0, 'the last cut is mended')
+    expect(listener.values).toEqual(await stored(peer, 'a'))
+    expect([...new Set(listener.values)]).toEqual(range(0, 60))
+  })
+
+  test('C122: poison on the channel is dropped and counted, and stops nothing', async () => {
+    const poisoned: string[] = []
+    const [engine, peer] = await pair({ onPoison: (document) => poisoned.push(document) })
+    const listener = new EngineListener(engine, 'a')
+    await peer.append('a', bytes(1))
+    await eventually(() => listener.entries.length === 1, 'the follower is there')
+    const [, meta] = await documentKeys()
+    const channel = meta.replace(/meta$/, 'channel')
+    const poison = [
+      '',
+      '\x01',
+      '\x02\x01',
+      '\x01\x09',
+      '\x01\x01\x05ab',
+      '\x01\x01\x02ab\x09',
+      '\x01\x02\x00\x00x',
+      'x'.repeat(9),
+    ]
+    for (const message of poison) await server.command('SPUBLISH', channel, message)
+    await peer.append('a', bytes(2))
+    await eventually(() => listener.entries.length === 2, 'what is sound arrives')
+    expect(poisoned).toEqual(poison.map(() => 'a'))
+    // Well-formed, but of a log that does not exist: the real one is asked, and nothing is believed.
+    await server.command('SPUBLISH', channel, '\x01\x01\x071.a.a-1\x071.b.b-9evil')
+    await peer.append('a', bytes(3))
+    await eventually(() => listener.values.includes(3), 'what is sound arrives')
+    expect([listener.values, listener.stales]).toEqual([[1, 2, 3], 0])
+  })
+
+  test.each([0.2, 1])('with %d of all messages lost, everything arrives without a further edit', async (share) => {
+    const proxy = await RedisProxy.start(server.port)
+    cleanups.push(() => proxy.dispose())
+    const engine = await open({ url: proxy.url, ...hurried })
+    const peer = await open()
+    const listeners = range(0, 20).map((index) => new EngineListener(engine, `document ${String(index)}`))
+    proxy.lostShare = share
+    for (const value of range(0, 10)) {
+      await Promise.all(listeners.map((_, index) => peer.append(`document ${String(index)}`, bytes(value))))
+    }
+    await eventually(() => listeners.every(({ entries }) => entries.length === 10), 'everything has arrived')
+    for (const listener of listeners) expect(listener.values).toEqual(range(0, 10))
+    expect(proxy.counts.lost).toBeGreaterThan(10)
+  })
+
+  test('a server that hangs rejects what was asked within the time limit, and is used again when it goes on', async () => {
+    const [engine, peer] = await pair({ timeoutMs: 300 })
+    const listener = new EngineListener(engine, 'a')
+    await peer.append('a', bytes(1))
+    await eventually(() => listener.entries.length === 1, 'the follower is there')
+    server.pause()
+    await expect(peer.append('a', bytes(2))).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    await expect(engine.load('a')).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    expect(peer.health().state).toBe('failing')
+    await server.resume()
+    await appendSurely(peer, 'a', 3)
+    await eventually(() => listener.values.at(-1) === 3, 'the follower goes on')
+    expect(listener.values).toEqual(await stored(engine, 'a'))
+    await eventually(() => peer.health().state === 'ok', 'it is well again')
+  })
+
+  test('closing does not hang with a server that hangs', async () => {
+    const engine = await open({ timeoutMs: 300 })
+    const listener = new EngineListener(engine, 'a')
+    const appended = engine.append('a', bytes(1)).catch((error: unknown) => error)
+    server.pause()
+    await engine.close()
+    await appended
+    expect(listener.stales).toBe(0)
+    await expect(engine.append('a', bytes(1))).rejects.toMatchObject({ code: 'STORAGE_CLOSED' })
+  })
+
+  test('scripts that Redis has forgotten are sent again', async () => {
+    const [engine, peer] = await pair()
+    const listener = new EngineListener(engine, 'a')
+    await peer.append('a', bytes(1))
+    await server.command('SCRIPT', 'FLUSH')
+    await peer.append('a', bytes(2))
+    await eventually(() => listener.entries.length === 2, 'both arrive')
+  })
+
+  test('full memory: appends are rejected, the engine is failing, and well as soon as there is room', async () => {
+    const engine = await open({ ...hurried })
+    await engine.append('a', bytes(1))
+    await server.command('CONFIG', 'SET', 'maxmemory', '1')
+    await expect(engine.append('a', bytes(2))).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    await expect(engine.append('new', bytes(2))).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    expect(engine.health().state).toBe('failing')
+    expect(await stored(engine, 'a')).toEqual([1])
+    await server.command('CONFIG', 'SET', 'maxmemory', '0')
+    await eventually(() => engine.health().state === 'ok', 'it is well without another append')
+    await engine.append('new', bytes(3))
+    expect([await stored(engine, 'new'), await engine.list({ limit: 9 })]).toEqual([[3], ['a', 'new']])
+  })
+
+  test('a document of which Redis has evicted a part is refused, never served shorter', async () => {
+    const engine = await open()
+    const cursor = await engine.append('a', bytes(1))
+    await engine.append('a', bytes(2))
+    expect(await engine.compact('a', null, cursor, { state: bytes(1), stateVector: bytes() })).toBe(true)
+    const [log, meta] = await documentKeys()
+    for (const key of [log, meta]) {
+      await server.command('RENAME', key, 'away')
+      await expect(engine.load('a')).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' })
+      if (key === meta) await expect(engine.append('a', bytes(3))).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' })
+      await server.command('RENAME', 'away', key)
+      await engine.load('a')
+    }
+  })
+
+  test('a node that is closed tells the others, and its last entries are there', async () => {
+    const [engine, peer] = await pair()
+    const listener = new EngineListener(engine, 'a')
+    const gone = new EngineListener(peer, 'a')
+    await peer.append('a', bytes(1))
+    await eventually(() => listener.entries.length === 1, 'the follower is there')
+    await peer.close()
+    await eventually(() => listener.gone.includes(peer.node), 'it is known to be gone')
+    expect(gone.gone).toEqual([])
+  })
+
+  async function headOf(engine: Engine): Promise<string | null> {
+    return (await engine.load('a')).head
+  }
+
+  /** Log and meta of the only document there is. */
+  async function documentKeys(): Promise<[string, string]> {
+    const found = (await server.command('KEYS', `${prefix}*:log`)) as string[]
+    const log = found[0] ?? ''
+    return [log, log.replace(/log$/, 'meta')]
+  }
+})

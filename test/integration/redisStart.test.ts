@@ -1,0 +1,145 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import type { Engine } from '../../server/engine/engine.ts'
+import { openRedisEngine } from '../../server/engine/redis/redisEngine.ts'
+import type { RedisEngineOptions } from '../../server/engine/redis/redisEngine.ts'
+import { EngineListener } from '../support/engineListener.ts'
+import { eventually } from '../support/eventually.ts'
+import { RedisCluster, RedisSentinels } from '../support/redisCluster.ts'
+import { freePort } from '../support/freePort.ts'
+import { redisMissing, RedisServer } from '../support/redisServer.ts'
+import type { RedisServerOptions } from '../support/redisServer.ts'
+
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)
+
+describe.skipIf(redisMissing !== null)('opening the Redis engine', () => {
+  let cleanups: (() => Promise<void>)[] = []
+  afterEach(async () => {
+    for (const cleanup of cleanups.reverse()) await cleanup()
+    cleanups = []
+  })
+
+  async function start(options: RedisServerOptions = {}): Promise<RedisServer> {
+    const server = await RedisServer.start(options)
+    cleanups.push(() => server.dispose())
+    return server
+  }
+
+  async function open(options: RedisEngineOptions): Promise<{ engine: Engine; warnings: string[] }> {
+    const warnings: string[] = []
+    const engine = await openRedisEngine({ ...options, onWarning: (warning) => warnings.push(warning) })
+    cleanups.push(() => engine.close())
+    return { engine, warnings }
+  }
+
+  async function refusal(options: RedisEngineOptions): Promise<{ code: string; message: string }> {
+    const error: unknown = await open(options).then(
+      () => null,
+      (thrown: unknown) => thrown,
+    )
+    expect(error).toBeInstanceOf(Error)
+    return error as { code: string; message: string }
+  }
+
+  test.each([
+    { appendfsync: 'always', durability: 'fsync', warning: null },
+    { appendfsync: 'everysec', durability: 'everysec', warning: null },
+    { appendfsync: 'no', durability: 'os', warning: 'appendfsync is no' },
+    { appendfsync: null, durability: 'memory', warning: 'no append-only file' },
+  ] as const)('appendfsync $appendfsync is named $durability', async ({ appendfsync, durability, warning }) => {
+    const { engine, warnings } = await open({ url: (await start({ appendfsync })).url })
+    expect(engine.durability).toBe(durability)
+    expect(warnings).toEqual(warning === null ? [] : [expect.stringContaining(warning)])
+  })
+
+  test('what endangers documents is said loudly: eviction, small buffers for subscribers', async () => {
+    const eviction = ['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru']
+    const server = await start({ args: [...eviction, '--client-output-buffer-limit', 'pubsub 1mb 1mb 10'] })
+    const { warnings } = await open({ url: server.url })
+    expect(warnings).toEqual([
+      expect.stringMatching(/^Redis at 127\.0\.0\.1:\d+: maxmemory-policy is allkeys-lru/),
+      expect.stringContaining('its buffer for subscribers (1048576 bytes)'),
+    ])
+  })
+
+  test('a login: right, wrong, none; never repeated in what is said', async () => {
+    const server = await start({ args: ['--requirepass', 's3cr%t/'] })
+    const at = (login: string): string => server.url.replace('//', `//${login}`)
+    const { engine } = await open({ url: at(':s3cr%25t%2F@') })
+    await engine.append('a', bytes(1))
+    for (const login of [':wr0ng@', '', 'nobody:s3cr%25t%2F@']) {
+      const { code, message } = await refusal({ url: at(login), patienceMs: 60_000 })
+      expect(code).toBe('STORAGE_UNAVAILABLE')
+      expect(message).toMatch(/^Opening redis:\/\/127\.0\.0\.1:\d+ failed: .*(WRONGPASS|NOAUTH)/)
+      expect(message).not.toMatch(/wr0ng|s3cr/)
+    }
+  })
+
+  test('where CONFIG is forbidden the level is said to be unchecked', async () => {
+    const server = await start({ appendfsync: 'always' })
+    await server.command('ACL', 'SETUSER', 'app', 'on', '>pw', '~*', '&*', '+@all', '-config')
+    const { engine, warnings } = await open({ url: server.url.replace('//', '//app:pw@') })
+    expect(engine.durability).toBe('everysec')
+    expect(warnings).toEqual([expect.stringContaining('CONFIG is forbidden')])
+    await engine.append('a', bytes(1))
+  })
+
+  test('nobody there: waited for as long as is asked, then one sentence', async () => {
+    const port = String(await freePort())
+    const { code, message } = await refusal({ url: `redis://127.0.0.1:${port}`, patienceMs: 300 })
+    expect(code).toBe('STORAGE_UNAVAILABLE')
+    expect(message).toMatch(new RegExp(`^Opening redis://127.0.0.1:${port} failed: .*ECONNREFUSED`))
+  })
+
+  test('somebody who takes connections and says nothing', async () => {
+    const server = await start()
+    server.pause()
+    const { message } = await refusal({ url: server.url, timeoutMs: 200, patienceMs: 600 })
+    expect(message).toContain('does not answer')
+  })
+
+  test('a server that comes later is waited for', async () => {
+    const server = await start()
+    await server.stop()
+    const opening = open({ url: server.url, patienceMs: 30_000 })
+    await server.resume()
+    await (await opening).engine.append('a', bytes(1))
+  })
+
+  test('databases share nothing, channels included', async () => {
+    const server = await start()
+    const { engine: zero } = await open({ url: server.url })
+    const { engine: three } = await open({ url: `${server.url}/3` })
+    const { engine: alsoThree } = await open({ url: `${server.url}/3` })
+    const [other, same] = [new EngineListener(zero, 'a'), new EngineListener(alsoThree, 'a')]
+    await three.append('a', bytes(1))
+    await eventually(() => same.entries.length === 1, 'it arrives in the same database')
+    three.publish('a', 'hello', bytes(1))
+    await eventually(() => same.messages.length === 1, 'so does a message')
+    await zero.load('a')
+    expect([other.entries, other.messages, await zero.list({ limit: 9 })]).toEqual([[], [], []])
+  })
+
+  test('a replica is refused until it is a master', async () => {
+    const master = await start()
+    const replica = await start({ args: ['--replicaof', '127.0.0.1', String(master.port)] })
+    const { message } = await refusal({ url: replica.url, patienceMs: 300 })
+    expect(message).toContain('is a replica')
+  })
+
+  test('the wrong kind of URL is told apart from the right one', async () => {
+    const server = await start()
+    const noCluster = await refusal({ url: server.url.replace('redis:', 'redis+cluster:'), patienceMs: 60_000 })
+    expect(noCluster.message).toMatch(/cluster/i)
+    const sentinels = await RedisSentinels.start()
+    cleanups.push(() => sentinels.dispose())
+    const unknown = await refusal({ url: sentinels.url.replace('/documents', '/others'), patienceMs: 60_000 })
+    expect(unknown).toMatchObject({ code: 'STORAGE_FOREIGN' })
+    expect(unknown.message).toContain('"others"')
+    const cluster = await RedisCluster.start()
+    cleanups.push(() => cluster.dispose())
+    const [node] = cluster.nodes
+    const single = await refusal({ url: node?.url ?? '', patienceMs: 60_000 })
+    expect(single).toMatchObject({ code: 'STORAGE_FOREIGN' })
+    expect(single.message).toContain('redis+cluster://')
+  }, 60_000)
+})
