@@ -7,7 +7,7 @@ const RUNS = fromEnvironment('NODES_RUNS', 150)
 const FIRST = fromEnvironment('NODES_SEED', 40)
 
 describe('one document on several nodes, by model', () => {
-  it(`P1, P2, P6, R1-R5: ${RUNS} random histories with crashes and a forgetful database converge`, async () => {
+  it(`P1, P2, P6, R1-R5: ${RUNS} random histories with crashes and a forgetful database converge`, { timeout: 300_000 }, async () => {
     const seen = { replicated: 0, reconciled: 0, compacted: 0 }
     await forSeeds({ name: 'NODES_SEED', runs: RUNS, first: FIRST }, async (seed) => {
       const nodes = new Nodes(seed)

@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { Presence } from '../../server/document/presence.ts'
+import { ProtocolViolationError } from '../../shared/errors.ts'
 import { defaultLimits } from '../../shared/limits.ts'
 import { encodeAwareness } from '../../shared/wire/awareness.ts'
 import { runPresenceHistory } from './presenceHistory.ts'
@@ -91,6 +93,21 @@ describe('presence among real y-protocols clients', () => {
     const states = Array.from({ length: 1000 }, (_, client) => ({ client, clock: 1, json: Buffer.from('{}') }))
     room.say(wire, encodeAwareness(states))
     expect(room.told().size).toBe(defaultLimits.maxPresencesPerSession)
+  })
+
+  it('A3, C39: what the room is told may be sent back at once, however much that is; three times as much may not', () => {
+    const limits = { ...defaultLimits, maxAwarenessBytes: 100 }
+    const presence = new Presence(limits, () => {})
+    const speakers = Array.from({ length: 10 }, () => new Wire(0))
+    for (const speaker of speakers) presence.join(speaker)
+    for (const [client, speaker] of speakers.entries()) {
+      presence.receive(speaker, [{ client, clock: 1, json: Buffer.from(`{"a":"${'x'.repeat(80)}"}`) }], 90, 0)
+    }
+    const [echoing = new Wire(0)] = speakers
+    const echo = presence.encodeAll()?.length ?? 0
+    expect(echo).toBeGreaterThan(8 * limits.maxAwarenessBytes)
+    expect(presence.receive(echoing, [], echo, 0)).toBe('fine')
+    expect(() => presence.receive(echoing, [], 3 * echo, 0)).toThrow(ProtocolViolationError)
   })
 
   it('A9, C39: departed ids are bounded in number and forgotten in time', () => {

@@ -71,6 +71,7 @@ export class SimLink implements Link {
     if (this.#closed) return
     this.#closed = true
     this.onClose()
+    this.#holders.clear() // as the transport does, or the client's own close frame would never be read
   }
 
   challenge(): Promise<boolean> {
