@@ -2,6 +2,7 @@ import type { Doc } from 'yjs'
 import { applyUpdate, encodeStateAsUpdate } from 'yjs'
 import type { DocumentStore } from './environment.ts'
 import { ProviderError } from './errors.ts'
+import { attempt } from './report.ts'
 
 /** The document on this device: read once, then written as it changes. */
 export class DeviceCopy {
@@ -29,9 +30,7 @@ export class DeviceCopy {
       const { updates, unsaved } = await (await this.#store).load()
       if (this.#isClosed) return 0
       if (given !== null) this.#write(given, false)
-      this.#doc.transact(() => {
-        for (const update of updates) applyUpdate(this.#doc, update, this)
-      }, this)
+      attempt(() => this.#doc.transact(() => this.#applyAll(updates), this))
       return unsaved
     } catch (error) {
       this.#fail('read the document', error)
@@ -58,6 +57,16 @@ export class DeviceCopy {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#try('be closed', (store) => store.close())
+  }
+
+  #applyAll(updates: readonly Uint8Array[]): void {
+    for (const update of updates) {
+      try {
+        applyUpdate(this.#doc, update, this)
+      } catch (error) {
+        this.#fail('read an edit', error)
+      }
+    }
   }
 
   #write(update: Uint8Array, isSaved: boolean): void {

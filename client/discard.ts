@@ -1,3 +1,4 @@
+// oxlint-disable unicorn/prefer-add-event-listener -- properties are what all polyfills have, and can be taken away as one
 import type { SocketLike } from './environment.ts'
 
 /** Ends a socket nobody listens to any more. Without a handler for its errors, Node would rethrow them. */

@@ -1,3 +1,4 @@
+// oxlint-disable unicorn/prefer-add-event-listener -- properties are what all polyfills have, and can be taken away as one
 import { Backoff } from './backoff.ts'
 import { discard } from './discard.ts'
 import type { ClientClock, Page, PageEvent, SocketLike } from './environment.ts'
@@ -146,11 +147,16 @@ export class Link {
   }
 
   destroy(): void {
-    if (this.#state.name === 'closed') return
-    this.disconnect()
+    const state = this.#state
+    if (state.name === 'closed') return
     this.#unwatch()
     this.#cancel()
-    this.#enter({ name: 'closed' })
+    this.#become({ name: 'closed' }) // first of all: whoever is told may ask for a connection
+    if (state.name === 'open' || state.name === 'connecting') {
+      if (state.socket !== null) discard(state.socket)
+      this.#user.onClose(null, state.name === 'open')
+    }
+    this.#user.onChange(this.#status)
   }
 
   send(data: Uint8Array): void {
@@ -307,11 +313,11 @@ export class Link {
     if (state.socket !== null) discard(state.socket, code)
     if (event === null && state.name === 'open' && state.progress !== 'synced') this.#gaveUp += 1
     const isDenied = event !== null && this.#user.isWanted && !this.#user.mayReconnect(event)
-    this.#become(
-      isDenied ? { name: 'denied', code: event.code, reason: event.reason } : this.#whatFollows(state, event),
-    )
+    const { code: denial = 0, reason = '' } = event ?? {}
+    const next: State = isDenied ? { name: 'denied', code: denial, reason } : this.#whatFollows(state, event)
+    this.#become(next)
     this.#user.onClose(event, state.name === 'open')
-    this.#user.onChange(this.#status)
+    if (this.#state === next) this.#user.onChange(this.#status) // unless whoever was told has connected or left
     if (isDenied) this.#user.onDenied(event)
     this.#evaluate()
   }
@@ -357,15 +363,6 @@ export class Link {
 }
 
 function publicStatus(state: State): LinkStatus {
-  switch (state.name) {
-    case 'connecting':
-      return { name: 'connecting', attempt: state.attempt }
-    case 'open':
-      return { name: 'open', since: state.since }
-    case 'offline':
-    case 'waiting':
-    case 'denied':
-    case 'closed':
-      return state
-  }
+  if (state.name === 'connecting') return { name: 'connecting', attempt: state.attempt }
+  return state.name === 'open' ? { name: 'open', since: state.since } : state
 }

@@ -57,44 +57,46 @@ export interface ProviderOptions<Provider> {
   readonly environment?: Environment | undefined
 }
 
-/** Every option, with a value; what has no default is null. */
-export interface CompleteOptions {
-  readonly protocols: string[]
-  readonly WebSocketPolyfill: SocketClass | null
-  readonly resyncInterval: number
-  readonly disableBc: boolean
-  readonly token: TokenSource | null
-  readonly flushDelay: number | 'auto'
-  readonly awarenessThrottle: number
-  readonly heartbeat: number
-  readonly connectTimeout: number
-  readonly preventUnsavedChanges: boolean
-  readonly multiplex: boolean
+/** Every option with a default, which is that of y-websocket where it has the option, too. */
+const defaults = {
+  connect: true,
+  protocols: [] as string[],
+  params: {} as Record<string, string>,
+  resyncInterval: -1,
+  maxBackoffTime: 2_500,
+  disableBc: false,
+  token: null as TokenSource | null,
+  flushDelay: 'auto' as number | 'auto',
+  awarenessThrottle: 50,
+  heartbeat: 10_000,
+  connectTimeout: 10_000,
+  preventUnsavedChanges: false,
+  multiplex: false,
+  persistence: false as boolean | StoreOpener,
+}
+
+/** The least that makes sense. */
+const minimums = { flushDelay: 0, awarenessThrottle: 0, heartbeat: 1_000, connectTimeout: 1 } as const
+
+export interface CompleteOptions extends Readonly<Omit<typeof defaults, 'persistence'>> {
+  readonly WebSocketPolyfill: SocketClass | undefined
   readonly persistence: StoreOpener | null
 }
 
 /** @throws InvalidOptionError */
 export function completeOptions<Provider>(given: ProviderOptions<Provider>, environment: Environment): CompleteOptions {
-  const { flushDelay = 'auto' } = given
-  return {
-    protocols: given.protocols ?? [],
-    WebSocketPolyfill: given.WebSocketPolyfill ?? null,
-    resyncInterval: given.resyncInterval ?? -1,
-    disableBc: given.disableBc ?? false,
-    token: given.token ?? null,
-    flushDelay: flushDelay === 'auto' ? flushDelay : atLeast('flushDelay', flushDelay, 0),
-    awarenessThrottle: atLeast('awarenessThrottle', given.awarenessThrottle ?? 50, 0),
-    heartbeat: atLeast('heartbeat', given.heartbeat ?? 10_000, 1_000),
-    connectTimeout: atLeast('connectTimeout', given.connectTimeout ?? 10_000, 1),
-    preventUnsavedChanges: given.preventUnsavedChanges ?? false,
-    multiplex: given.multiplex ?? false,
-    persistence: storeOpener(given.persistence ?? false, environment),
+  const isGiven = ([, value]: [string, unknown]): boolean => value !== undefined
+  const options = {
+    ...defaults,
+    ...(Object.fromEntries(Object.entries(given).filter(isGiven)) as Partial<typeof defaults>),
   }
-}
-
-function atLeast(option: string, value: number, minimum: number): number {
-  if (value >= minimum) return value
-  throw new InvalidOptionError(option, `${option} must be at least ${minimum}, not ${value}`)
+  for (const [option, minimum] of Object.entries(minimums)) {
+    const value = options[option as keyof typeof minimums]
+    if (value === 'auto' || value >= minimum) continue
+    throw new InvalidOptionError(option, `${option} must be at least ${minimum}, not ${value}`)
+  }
+  const persistence = storeOpener(options.persistence, environment)
+  return { ...options, WebSocketPolyfill: given.WebSocketPolyfill, persistence }
 }
 
 function storeOpener(persistence: boolean | StoreOpener, { openStore }: Environment): StoreOpener | null {

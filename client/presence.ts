@@ -2,6 +2,7 @@ import type { Awareness } from 'y-protocols/awareness'
 import { removeAwarenessStates } from 'y-protocols/awareness'
 import type { ClientClock } from './environment.ts'
 import { later } from './later.ts'
+import { attempt } from './report.ts'
 import { presence } from './wire.ts'
 
 interface Changes {
@@ -54,7 +55,7 @@ export class Presence {
   arrive(isReturn: boolean): Uint8Array | null {
     const { awareness } = this.#options
     const state = awareness.getLocalState()
-    if (isReturn && state !== null) awareness.setLocalState(state)
+    if (isReturn && state !== null) attempt(() => awareness.setLocalState(state))
     this.#cancelSending() // whoever arrives says so itself
     this.#isAway = false
     return this.message()
@@ -72,7 +73,7 @@ export class Presence {
   forgetOthers(): void {
     const { awareness, origin } = this.#options
     const others = [...awareness.getStates().keys()].filter((client) => client !== awareness.clientID)
-    removeAwarenessStates(awareness, others, origin)
+    attempt(() => removeAwarenessStates(awareness, others, origin))
   }
 
   destroy(): void {

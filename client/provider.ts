@@ -6,6 +6,7 @@ import type { SocketLike } from './environment.ts'
 import type { ProviderEvents } from './events.ts'
 import { completeOptions } from './options.ts'
 import type { ProviderOptions } from './options.ts'
+import { attempt } from './report.ts'
 import type { MessageHandler } from './room.ts'
 import { Room } from './room.ts'
 import type { AckLevel, LinkStatus, Scope, Stats, SyncStatus } from './status.ts'
@@ -71,10 +72,10 @@ export class WebsocketProvider extends ObservableV2<ProviderEvents<WebsocketProv
     this.bcChannel = `${this.serverUrl}/${roomname}`
     this.protocols = complete.protocols
     this.disableBc = complete.disableBc
-    this.params = options.params ?? {}
-    this.maxBackoffTime = options.maxBackoffTime ?? 2_500
+    this.params = complete.params
+    this.maxBackoffTime = complete.maxBackoffTime
     this.shouldReconnect = options.shouldReconnect ?? shouldReconnectByCode
-    this.shouldConnect = options.connect ?? true
+    this.shouldConnect = complete.connect
     this.#room = new Room<WebsocketProvider>(this, complete, environment)
     this.messageHandlers = Array.from({ length: 4 }, () => this.#room.handle)
     doc.on('destroy', this.#onDocDestroy)
@@ -200,12 +201,19 @@ export class WebsocketProvider extends ObservableV2<ProviderEvents<WebsocketProv
     return this.#room.clearDevice()
   }
 
+  override emit<Name extends keyof ProviderEvents<WebsocketProvider>>(
+    name: Name,
+    args: Parameters<ProviderEvents<WebsocketProvider>[Name]>,
+  ): void {
+    attempt(() => super.emit(name, args))
+  }
+
   override destroy(): void {
     if (this.linkStatus.name === 'closed') return
     this.shouldConnect = false
     this.#room.destroy()
     this.doc.off('destroy', this.#onDocDestroy)
-    if (this.#ownsAwareness) this.awareness.destroy()
+    if (this.#ownsAwareness) attempt(() => this.awareness.destroy())
     super.destroy()
   }
 

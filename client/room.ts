@@ -14,8 +14,10 @@ import type { LinkTiming, LinkUser } from './link.ts'
 import type { CompleteOptions } from './options.ts'
 import { Presence } from './presence.ts'
 import { Progress } from './progress.ts'
+import { attempt } from './report.ts'
 import type { MessageReader, SessionUser, Source } from './session.ts'
 import { Session } from './session.ts'
+import type * as sharedSocket from './sharedSocket.ts'
 import type { Frame, LinkStatus, Scope } from './status.ts'
 import { TabDebts } from './tabDebts.ts'
 import { Tokens } from './tokens.ts'
@@ -26,12 +28,13 @@ import * as wire from './wire.ts'
 const LOAD_PATIENCE_MS = 3_000
 
 /** Close codes by which a server refuses a token. */
-const UNAUTHORISED: readonly number[] = [4401, 4403]
+const UNAUTHORISED: ReadonlySet<number> = new Set([4401, 4403])
 
 /** Loaded when it is needed, once: most applications have one document at a time. */
-let sharing: Promise<typeof import('./sharedSocket.ts')> | null = null
+let sharing: Promise<typeof sharedSocket> | null = null
 
 /** Reads the rest of a message of its type; what it writes is sent back. The signature is y-websocket's. */
+// oxlint-disable-next-line max-params -- it is
 export type MessageHandler<Provider> = (
   encoder: Encoder,
   decoder: Decoder,
@@ -166,7 +169,8 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   }
 
   destroy(): void {
-    this.disconnect()
+    this.uploads.flush()
+    this.disconnectTabs()
     this.link.destroy()
     for (const end of this.#ends) end()
     this.#debts.clear()
@@ -182,6 +186,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   }
 
   /** As a handler of the provider's, for every message it has no other for. */
+  // oxlint-disable-next-line max-params -- y-websocket's signature
   readonly handle: MessageHandler<Provider> = (encoder, decoder, _provider, emitSynced, messageType) => {
     this.session.read(messageType, decoder, encoder, emitSynced ? 'server' : 'tab')
   }
@@ -195,7 +200,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
 
   mayReconnect(event: CloseEvent): boolean {
     if (this.#provider.shouldReconnect(event, this.#provider)) return true
-    return UNAUTHORISED.includes(event.code) && this.#tokens.refused()
+    return UNAUTHORISED.has(event.code) && this.#tokens.refused()
   }
 
   askForSign(): void {
@@ -327,9 +332,9 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
 
   readonly #read: MessageReader = (type, decoder, encoder, from) => {
     const handler = this.#provider.messageHandlers[type]
-    if (handler === undefined) return this.session.read(type, decoder, encoder, from)
-    handler(encoder, decoder, this.#provider, from === 'server', type)
-    return true
+    if (handler === undefined || handler === this.handle) return this.session.read(type, decoder, encoder, from)
+    attempt(() => handler(encoder, decoder, this.#provider, from === 'server', type))
+    return false // who knows how much of the frame it has read
   }
 
   /** Whether the server is known to have everything that is in the document. */

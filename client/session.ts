@@ -10,6 +10,7 @@ import { Feature, HELLO_TYPE } from '../shared/wire/hello.ts'
 import type { ClientClock } from './environment.ts'
 import type { Link } from './link.ts'
 import type { Presence } from './presence.ts'
+import { attempt } from './report.ts'
 import type { AckLevel, Scope } from './status.ts'
 import type { Uploads, UploadTarget } from './uploads.ts'
 import * as wire from './wire.ts'
@@ -205,7 +206,7 @@ export class Session implements UploadTarget {
         this.#readSync(decoder, encoder, from)
         return true
       case wire.messageAwareness:
-        applyAwarenessUpdate(this.#parts.awareness, readVarUint8Array(decoder), this.#parts.origin)
+        this.#applyPresence(readVarUint8Array(decoder))
         return true
       case wire.messageQueryAwareness:
         writeUint8Array(encoder, this.#parts.presence.everybody())
@@ -279,13 +280,16 @@ export class Session implements UploadTarget {
     uploads.cover(state, this)
   }
 
+  #applyPresence(states: Uint8Array): void {
+    const { awareness, origin } = this.#parts
+    attempt(() => applyAwarenessUpdate(awareness, states, origin))
+  }
+
   #apply(update: Uint8Array, from: Source): void {
     this.#source = from
-    try {
-      applyUpdate(this.#parts.doc, update, this.#parts.origin)
-    } finally {
-      this.#source = null
-    }
+    // Yjs calls the application's observers, too, and is done when one of them throws.
+    attempt(() => applyUpdate(this.#parts.doc, update, this.#parts.origin))
+    this.#source = null
     if (from === 'server') this.#user.onReceived(update)
   }
 
@@ -299,6 +303,7 @@ export class Session implements UploadTarget {
   }
 
   #readHello(payload: Decoder): void {
+    this.#measure() // it is said at once, whatever has to be loaded before the rest
     readVarUint(payload) // the version: what is known of 1 holds for all
     this.#server = { kind: 'ours', isDurable: (readVarUint(payload) & Feature.durable) !== 0 }
   }
@@ -307,11 +312,17 @@ export class Session implements UploadTarget {
     this.#question ??= { at: this.#parts.clock.now(), sent: this.#parts.link.bytesSent, isQuick }
   }
 
-  #answered(): void {
+  /** The time of one question counts once. */
+  #measure(): void {
     const question = this.#question
-    if (question === null) return
+    if (question?.isQuick !== true) return
+    this.#roundTrip = this.#parts.clock.now() - question.at
+    this.#question = { ...question, isQuick: false }
+  }
+
+  #answered(): void {
+    this.#measure()
+    if (this.#question !== null) this.#parts.link.arrived(this.#question.sent)
     this.#question = null
-    if (question.isQuick) this.#roundTrip = this.#parts.clock.now() - question.at
-    this.#parts.link.arrived(question.sent)
   }
 }

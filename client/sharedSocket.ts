@@ -1,3 +1,4 @@
+// oxlint-disable unicorn/prefer-add-event-listener -- properties are what all polyfills have, and can be taken away as one
 import { createDecoder, readVarString } from 'lib0/decoding'
 import { HELLO_TYPE } from '../shared/wire/hello.ts'
 import { discard } from './discard.ts'
@@ -95,7 +96,7 @@ class Trunk {
   }
 
   #each(task: (branch: Branch) => void): void {
-    for (const branch of [...this.#branches.values()]) task(branch)
+    for (const branch of this.#branches.values()) task(branch)
   }
 }
 

@@ -5,17 +5,15 @@ const PAGE_EVENTS = ['online', 'offline', 'pagehide', 'pageshow', 'visibilitycha
 
 /** What the browser's event means; null: nothing. */
 function meaningOf(event: Event): PageEvent | null {
-  switch (event.type as (typeof PAGE_EVENTS)[number]) {
-    case 'online':
-      return 'online'
-    case 'offline':
-      return 'offline'
+  switch (event.type) {
     case 'pagehide':
       return 'leaving'
     case 'pageshow':
       return 'persisted' in event && event.persisted === true ? 'returned' : null
     case 'visibilitychange':
       return page.isHidden ? 'hidden' : 'visible'
+    default:
+      return event.type as 'online' | 'offline'
   }
 }
 

@@ -11,7 +11,7 @@ const QUESTION_DELAY_MS = 1_000
 const HIGH_WATER_BYTES = 256 * 1024
 /** Milliseconds until such a socket is looked at again. */
 const DRAIN_POLL_MS = 50
-/** Edits kept back before they are merged into one, so that the queue stays short. */
+/** Edits kept back that are merged into one. */
 const MAX_QUEUED = 256
 /** Uploads whose echo is waited for; beyond that a proof covers them. */
 const MAX_FLIGHTS = 64
@@ -59,6 +59,8 @@ export class Uploads {
   #sent = 0
   #saved = 0
   #queue: Uint8Array[] = []
+  /** How many of them, at the front, are merged already: nothing is merged twice while it waits. */
+  #merged = 0
   #flights: Flight[] = []
   /** When the first edit was made that has not been sent, or with no connection, that is not saved. */
   #since: number | null = null
@@ -100,8 +102,7 @@ export class Uploads {
   edit(update: Uint8Array): void {
     this.#count(1)
     if (this.#target !== null) {
-      this.#queue.push(update)
-      if (this.#queue.length > MAX_QUEUED) this.#queue = [mergeUpdates(this.#queue)]
+      this.#enqueue(update)
       this.#schedule()
     }
     this.#listener(null)
@@ -131,7 +132,7 @@ export class Uploads {
   leave(): void {
     this.#since = this.unsavedSince
     this.#target = null
-    this.#queue = []
+    this.#takeQueue()
     this.#flights = []
     this.#asked = this.#saved
     this.#cancelFlush()
@@ -144,8 +145,8 @@ export class Uploads {
     this.#cancelFlush()
     const target = this.#target
     if (target === null || this.#queue.length === 0) return
-    const update = this.#queue.length === 1 ? (this.#queue[0] as Uint8Array) : mergeUpdates(this.#queue)
-    this.#queue = []
+    const [first, ...rest] = this.#takeQueue() as [Uint8Array, ...Uint8Array[]]
+    const update = rest.length === 0 ? first : mergeUpdates([first, ...rest])
     const now = this.#clock.now()
     const flight = { version: this.#made, since: this.#since ?? now, at: now }
     this.#since = null
@@ -174,11 +175,25 @@ export class Uploads {
   /** The first `version` edits are saved. */
   confirm(version: number): void {
     if (version <= this.#saved) return
-    const confirmed = this.#flights.filter((flight) => flight.version <= version).at(-1)
+    const confirmed = this.#flights.findLast((flight) => flight.version <= version)
     this.#flights = this.#flights.filter((flight) => flight.version > version)
     this.#saved = Math.min(version, this.#sent)
     if (this.#target !== null) this.#askLater(this.#target)
     this.#listener(confirmed === undefined ? null : this.#clock.now() - confirmed.since)
+  }
+
+  #enqueue(update: Uint8Array): void {
+    this.#queue.push(update)
+    if (this.#queue.length - this.#merged < MAX_QUEUED) return
+    this.#queue.push(mergeUpdates(this.#queue.splice(this.#merged)))
+    this.#merged += 1
+  }
+
+  #takeQueue(): Uint8Array[] {
+    const queue = this.#queue
+    this.#queue = []
+    this.#merged = 0
+    return queue
   }
 
   #count(edits: number): void {

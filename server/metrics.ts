@@ -53,12 +53,14 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const connections = observeConnections(registry)
   const documents = observeDocuments(registry)
   const storage = observeStorage(registry)
+  const nodes = observeNodes(registry)
   return {
     observer: {
       observe: (event) => {
         connections(event)
         documents(event)
         storage(event)
+        nodes(event)
       },
     },
     contentType: registry.contentType,
@@ -154,6 +156,14 @@ function observeStorage(registry: Registry): Observe {
     else if (event.type === 'compactionFailed') compactions.inc({ result: 'failed' })
     else if (event.type === 'storageFailing') failing = 1
     else if (event.type === 'storageRecovered') failing = 0
+  }
+}
+
+function observeNodes(registry: Registry): Observe {
+  const help = 'Messages between nodes that could not be read, and were dropped.'
+  const unreadable = counter(registry, 'bad_messages_total', help)
+  return (event) => {
+    if (event.type === 'poisonMessage' || event.type === 'badMessage') unreadable.inc()
   }
 }
 

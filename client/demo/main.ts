@@ -1,10 +1,11 @@
+import { keepPage } from './keepPage.ts'
 import { documentName, windowRole } from './net/address.ts'
 import { openPage } from './page.ts'
 import { followTheme } from './ui/theme.ts'
 
 followTheme()
+keepPage()
 documentName() // from here on the address has one
 addEventListener('hashchange', () => location.reload())
-document.documentElement.dataset['role'] = windowRole()
 if (windowRole() === 'split') void import('./split.ts').then(({ openSplit }) => openSplit())
 else void openPage()

@@ -24,7 +24,6 @@ import { fillTextToolbar } from './text/toolbar.ts'
 import { followTitle, titleOf } from './title.ts'
 import { tell } from './ui/announce.ts'
 import { byId } from './ui/element.ts'
-import { toolButton } from './ui/toolButton.ts'
 
 const COMMENTS = 'Comments'
 const NETWORK = 'Network'
@@ -42,7 +41,7 @@ export async function openPage(): Promise<void> {
   const modes = new ModeSwitch(room, text)
   new People(room.awareness, new Follower(room.awareness, modes), byId('people')).start()
   const panels = wirePanels(room, modes, me)
-  if (text.isShown) wireText(room, text, panels)
+  if (text.isShown) wireText(room, text)
   else wireMenu(byId('menu'), null)
   wireKeys({ modes, panels, comment: () => void comment(panels), network: () => panels.toggle(NETWORK) })
   followScope(room, modes)
@@ -50,11 +49,9 @@ export async function openPage(): Promise<void> {
   if (windowRole() !== 'second') modes.surface?.focus()
 }
 
-function wireText(room: Room, text: TextEditor, panels: Panels): void {
+function wireText(room: Room, text: TextEditor): void {
   const { editor } = text
-  const commentButton = toolButton('comment', 'Comment', 'Mod Alt K')
-  commentButton.addEventListener('click', () => void comment(panels))
-  fillTextToolbar(byId('toolbar'), editor, [commentButton])
+  fillTextToolbar(byId('toolbar'), editor)
   followTitle(editor, byId('title'))
   wireMenu(byId('menu'), {
     exportAs: async (format) => {

@@ -91,6 +91,7 @@ export class Panels {
 
   #entry(kind: PanelKind): Entry {
     const button = toolButton(kind.icon, kind.name, kind.keys)
+    button.append(element('span', { class: 'words', 'aria-hidden': 'true' }, kind.name))
     button.setAttribute('aria-expanded', 'false')
     button.setAttribute('aria-controls', 'panel')
     button.addEventListener('click', () => this.toggle(kind.name))

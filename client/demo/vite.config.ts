@@ -1,15 +1,36 @@
+import { fileURLToPath } from 'node:url'
+import type { Plugin } from 'vite'
 import { defineConfig } from 'vite'
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+/** Tells the service worker which files there are. */
+const listFiles: Plugin = {
+  name: 'list-files',
+  enforce: 'post',
+  generateBundle(_options, bundle) {
+    const files = Object.keys(bundle).filter((file) => file.startsWith('assets/'))
+    const worker = bundle['worker.js']
+    if (worker?.type === 'chunk') worker.code = worker.code.replaceAll('__FILES__', JSON.stringify(files))
+  },
+}
 
 export default defineConfig({
   base: './',
+  plugins: [listFiles],
   build: {
     outDir: '../../dist/client/demo',
     emptyOutDir: true,
     target: 'es2022',
     // An asset inlined as a data: address would need a wider Content-Security-Policy than 'self'.
     assetsInlineLimit: 0,
-    // One file holds everything the page needs; 500 kB is Vite's default warning for plain bytes.
+    // Plain bytes of the largest file: the code editor with its languages, which is loaded when it is asked for.
     chunkSizeWarningLimit: 800,
+    rolldownOptions: {
+      input: { index: here('./index.html'), worker: here('./worker.ts') },
+      // A service worker looks after what lies beside and below it, so it must lie beside the page, under one name.
+      output: { entryFileNames: ({ name }) => (name === 'worker' ? 'worker.js' : 'assets/[name]-[hash].js') },
+    },
   },
   resolve: {
     // Two copies of any of these do not recognise each other's objects, and documents silently stop syncing.

@@ -19,7 +19,7 @@ export type Status = z.infer<typeof status>
  * What nodes tell one another that is about no document in particular: JSON, because it is rare and nodes of different
  * versions have to understand one another. What a schema does not name is ignored.
  */
-export const schemas = { status, 'ask-status': z.object({}), disconnect, 'ask-presence': question, presence: answer }
+const schemas = { status, 'ask-status': z.object({}), disconnect, 'ask-presence': question, presence: answer }
 
 export type Kind = keyof typeof schemas
 export type Content<K extends Kind> = z.infer<(typeof schemas)[K]>

@@ -124,10 +124,11 @@ export class Uploads {
     this.#held.retry((submission, shape) => this.#offer(pipeline, submission, shape))
   }
 
+  /**
+   * The pauses outlast it, until what they wait for has come: who could end one by closing the document would be read
+   * from without bounds, by closing it each time.
+   */
   end(): void {
-    this.#rest?.()
-    this.#options.link.resume(this.#held)
-    this.#options.link.resume(this)
     this.#held.clear()
   }
 

@@ -77,8 +77,8 @@ export class Primary {
   }
 
   /**
-   * Has the workers store everything and close their clients, then closes the storage. Until they have ended, who
-   * connects is told by them that the server is stopping. Idempotent. Rejects, with everything closed, when the deadline
+   * Has the workers store everything and close their clients, then closes the storage. Until they have ended, they tell
+   * who connects that the server is stopping. Idempotent. Rejects, with everything closed, when the deadline
    * passes first.
    */
   close({ deadlineMs }: { deadlineMs: number }): Promise<void> {
@@ -121,7 +121,9 @@ export class Primary {
   }
 
   #dispatch(handoff: Handoff): void {
-    const candidates = this.#workers.filter(({ isServing, index }) => isServing && !handoff.refusedBy.has(index))
+    const candidates = this.#workers.filter(
+      ({ takesConnections, index }) => takesConnections && !handoff.refusedBy.has(index),
+    )
     const worker = chooseWorker(candidates, handoff.document)
     if (worker === undefined) this.#refuse(handoff.socket, 'no worker takes connections')
     else worker.hand(handoff)

@@ -1,7 +1,7 @@
 import { nameFromUrl } from '../../shared/names.ts'
 
 /** Bytes of a request's head; the same as Node's own limit. */
-export const MAX_HEAD_BYTES = 16 * 1024
+const MAX_HEAD_BYTES = 16 * 1024
 
 export type RequestHead =
   | { readonly kind: 'incomplete' }

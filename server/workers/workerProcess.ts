@@ -41,7 +41,7 @@ type State =
   | { readonly name: 'starting'; readonly child: ChildProcess }
   | { readonly name: 'serving'; readonly child: ChildProcess; readonly since: number; readonly durability: Durability }
   /** It has said that it ends by itself. */
-  | { readonly name: 'leaving'; readonly child: ChildProcess }
+  | { readonly name: 'leaving'; readonly child: ChildProcess; readonly since: number }
   /** It is told to end, and is not started again. */
   | { readonly name: 'stopping'; readonly child: ChildProcess }
   /** It died, and is started again a little later. */
@@ -81,8 +81,9 @@ export class WorkerProcess implements Candidate {
     return this.#open + this.#handoffs.size
   }
 
-  get isServing(): boolean {
-    return this.#state.name === 'serving'
+  /** Also while the whole server stops: it then says so to whoever asks. */
+  get takesConnections(): boolean {
+    return this.#state.name === 'serving' || this.#state.name === 'stopping'
   }
 
   /** Processes started under this index so far. */
@@ -99,7 +100,7 @@ export class WorkerProcess implements Candidate {
   }
 
   hand(handoff: Handoff): void {
-    if (this.#state.name !== 'serving') throw new Error(`worker ${this.index} takes no connections`)
+    if (!('child' in this.#state)) throw new Error(`worker ${this.index} takes no connections`)
     this.#handoffs.send(this.#state.child, handoff)
     this.#watchHandoffs()
   }
@@ -153,7 +154,11 @@ export class WorkerProcess implements Candidate {
     })
     this.#send({ type: 'start', index, options, hosted: onEngineSocket !== null })
     const socket = child.stdio[ENGINE_DESCRIPTOR]
-    if (socket instanceof Socket) onEngineSocket?.(socket)
+    if (!(socket instanceof Socket)) return
+    // A process that is killed resets it, perhaps before the storage is open.
+    socket.on('error', () => undefined)
+    if (onEngineSocket === null) socket.destroy()
+    else onEngineSocket(socket)
   }
 
   #receive(message: ToPrimary): void {
@@ -189,7 +194,7 @@ export class WorkerProcess implements Candidate {
   }
 
   #leaving(): void {
-    if (this.#state.name === 'serving') this.#become({ name: 'leaving', child: this.#state.child })
+    if (this.#state.name === 'serving') this.#become({ ...this.#state, name: 'leaving' })
   }
 
   async #scrape(): Promise<void> {
@@ -197,21 +202,37 @@ export class WorkerProcess implements Candidate {
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null): void {
-    const state = this.#state
     for (const answer of this.#collecting.values()) answer(null)
-    if (state.name === 'stopping') this.#become({ name: 'stopped', code })
-    else if (state.name === 'starting' && this.#starts === 1) this.#become({ name: 'stopped', code })
-    else if (state.name === 'leaving') this.#restart(0)
-    else if (state.name === 'starting' || state.name === 'serving') {
-      this.#logger.error({ code, signal }, 'a worker died; it is started again')
-      this.#restart(this.#delayAfter(state))
+    switch (this.#state.name) {
+      case 'starting':
+        if (this.#starts === 1) this.#become({ name: 'stopped', code })
+        else this.#died({ code, signal })
+        break
+      case 'serving':
+        this.#died({ code, signal })
+        break
+      case 'leaving':
+        if (code === 0) this.#restart(0)
+        else this.#died({ code, signal })
+        break
+      case 'stopping':
+        this.#become({ name: 'stopped', code })
+        break
+      case 'waiting':
+      case 'stopped':
     }
     // Only now: whoever gets them must not be this one.
     this.#handoffs.gone()
   }
 
-  #delayAfter(state: State): number {
-    const steady = state.name === 'serving' && this.#options.clock.now() - state.since > STEADY_MS
+  #died(how: { readonly code: number | null; readonly signal: NodeJS.Signals | null }): void {
+    this.#logger.error(how, 'a worker died; it is started again')
+    this.#restart(this.#delay())
+  }
+
+  /** Milliseconds. */
+  #delay(): number {
+    const steady = 'since' in this.#state && this.#options.clock.now() - this.#state.since > STEADY_MS
     this.#deaths = steady ? 1 : this.#deaths + 1
     return Math.min(FIRST_RESTART_MS * 2 ** (this.#deaths - 1), LAST_RESTART_MS)
   }

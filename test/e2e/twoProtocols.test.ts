@@ -1,23 +1,15 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { extname, join, normalize } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
-import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ANSWERED_BY_THE_TEST, findChromium, launchChromium } from '../support/browser.ts'
-import type { WholeDocument } from './pages/wholeDocument.ts'
+import { buildPages, servePages, wholeDocument } from './pages.ts'
 import { freePort, startServerProcess } from './serverProcess.ts'
 import type { ServerProcess } from './serverProcess.ts'
 
 const TEST_MS = 90_000
 const WAIT_MS = 20_000
-const PAGES = fileURLToPath(new URL('./pages/', import.meta.url))
-const MEDIA_TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html',
-  '.js': 'text/javascript',
-  '.css': 'text/css',
-}
 
 const chromiumPath = findChromium()
 
@@ -47,11 +39,7 @@ describe.skipIf(chromiumPath === undefined)('two stock providers in one room', (
       if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
     })
     page.on('pageerror', (error) => complaints.push(error.message))
-    await page.route(`${server.origin}/pages/**`, async (route) => {
-      const path = normalize(new URL(route.request().url()).pathname)
-      const body = await readFile(join(directory, path))
-      await route.fulfill({ body, contentType: MEDIA_TYPES[extname(path)] ?? 'application/octet-stream' })
-    })
+    await servePages(page, server.origin, directory)
     await page.goto(`${server.origin}/pages/${file}#${room}`)
     return page
   }
@@ -80,24 +68,3 @@ describe.skipIf(chromiumPath === undefined)('two stock providers in one room', (
     },
   )
 })
-
-function wholeDocument(page: Page): Promise<WholeDocument> {
-  return page.evaluate(() => window.wholeDocument())
-}
-
-async function buildPages(outDir: string): Promise<void> {
-  await build({
-    root: PAGES,
-    base: './',
-    configFile: false,
-    logLevel: 'error',
-    build: {
-      outDir,
-      rolldownOptions: { input: [join(PAGES, 'codemirror.html'), join(PAGES, 'tiptap.html')] },
-      chunkSizeWarningLimit: 2_000,
-    },
-    resolve: {
-      dedupe: ['yjs', 'y-protocols', 'lib0', 'prosemirror-model', 'prosemirror-state', 'prosemirror-view'],
-    },
-  })
-}

@@ -1,12 +1,13 @@
 import { connect } from 'node:net'
 import { describe, expect, test } from 'vitest'
+import * as Y from 'yjs'
 import { StoppedClock } from '../support/clocks.ts'
 import { eventually } from '../support/eventually.ts'
 import { HostileRoom, ROOM } from '../support/hostileRoom.ts'
 import { rawRequest, upgradeRequest } from '../support/rawClient.ts'
 import { encodeFrame, Opcode } from '../support/rawFrames.ts'
 import { concat, hex, message, protocols, string, varUint, wires } from '../support/rawMessages.ts'
-import { firstUpdate } from '../support/collaborator.ts'
+import { collected, firstUpdate } from '../support/collaborator.ts'
 
 const MIB = 1024 * 1024
 const EVIL = 666
@@ -267,6 +268,27 @@ test.each([
   const attacker = await room.attacker('y-websocket')
   attacker.send(concat(message.update(firstUpdate(EVIL, 'half')), bad))
   expect((await attacker.closed()).code).toBe(code)
+  await room.knowsNothingOf(EVIL)
+})
+
+test.each([
+  ['an update of too many structs', message.update(collected(EVIL, 101))],
+  [
+    'a state vector of too many bytes',
+    message.step1(
+      Y.encodeStateVector(
+        new Map([
+          [EVIL, 1],
+          [EVIL + 1, 1],
+        ]),
+      ),
+    ),
+  ],
+])('C10: several messages in one y-websocket frame, one of which is %s, are taken none', async (_what, bad) => {
+  const room = await HostileRoom.open({ limits: { maxStructsPerUpdate: 100, maxStateVectorBytes: 6 } })
+  const attacker = await room.open(`/${ROOM}`)
+  attacker.send(concat(message.update(firstUpdate(EVIL, 'half')), bad))
+  expect((await attacker.closed()).code).toBe(1008)
   await room.knowsNothingOf(EVIL)
 })
 

@@ -13,7 +13,7 @@ async function stored(inSnapshot: number): Promise<TestServer> {
   const doc = new Y.Doc()
   const updates: Uint8Array[] = []
   doc.on('update', (update: Uint8Array) => updates.push(update))
-  for (const [index, character] of [...TEXT].entries()) {
+  for (const [index, character] of TEXT.split('').entries()) {
     doc.getText('text').insert(index, character)
     const cursor = await engine.append('room', updates[index] ?? new Uint8Array())
     if (index + 1 !== inSnapshot) continue

@@ -258,6 +258,16 @@ describe.skipIf(redisMissing !== null)('the Redis engine in trouble', () => {
     }
   })
 
+  test('a list that has lost a name gets it back when its document is opened; one without a document is not shown', async () => {
+    const [engine, peer] = await pair()
+    for (const name of ['a', 'b']) await engine.append(name, bytes(1))
+    await server.command('ZREM', `${prefix}names`, 'a')
+    await server.command('ZADD', `${prefix}names`, '0', 'nothing')
+    expect(await peer.list({ limit: 9 })).toEqual(['b'])
+    await peer.load('a')
+    await eventually(async () => (await engine.list({ limit: 9 })).length === 2, 'both are listed')
+  })
+
   test('a node that is closed tells the others, and its last entries are there', async () => {
     const [engine, peer] = await pair()
     const listener = new EngineListener(engine, 'a')
@@ -267,6 +277,9 @@ describe.skipIf(redisMissing !== null)('the Redis engine in trouble', () => {
     await peer.close()
     await eventually(() => listener.gone.includes(peer.node), 'it is known to be gone')
     expect(gone.gone).toEqual([])
+    const late = new EngineListener(peer, 'a')
+    await engine.append('a', bytes(2))
+    expect([late.position, late.entries, late.stales]).toEqual([null, [], 0])
   })
 
   async function headOf(engine: Engine): Promise<string | null> {

@@ -1,7 +1,12 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Engine } from '../../server/engine/engine.ts'
 import { openRedisEngine } from '../../server/engine/redis/redisEngine.ts'
 import type { RedisEngineOptions } from '../../server/engine/redis/redisEngine.ts'
+import { Cli } from '../support/cli.ts'
 import { EngineListener } from '../support/engineListener.ts'
 import { eventually } from '../support/eventually.ts'
 import { RedisCluster, RedisSentinels } from '../support/redisCluster.ts'
@@ -105,6 +110,41 @@ describe.skipIf(redisMissing !== null)('opening the Redis engine', () => {
     await (await opening).engine.append('a', bytes(1))
   })
 
+  test.skipIf(spawnSync('openssl', ['version']).error !== undefined)('TLS: a certificate is checked', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'scriptorium-tls-'))
+    cleanups.push(() => rm(directory, { recursive: true, force: true }))
+    const [key, certificate] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-days', '2']
+    spawnSync('openssl', [
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-keyout',
+      key,
+      '-out',
+      certificate,
+      ...subject,
+    ])
+    const tlsPort = String(await freePort())
+    const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate]
+    await start({ args: ['--tls-port', tlsPort, '--tls-auth-clients', 'no', ...files] })
+    const url = `rediss://localhost:${tlsPort}`
+    expect((await refusal({ url, patienceMs: 500 })).message).toContain('self-signed certificate')
+    // Trust is given to a process from outside.
+    const program = `
+      const { openRedisEngine } = await import('./server/engine/redis/redisEngine.ts')
+      const engine = await openRedisEngine({ url: '${url}' })
+      console.log(await engine.append('a', Uint8Array.of(1)))
+      await engine.close()`
+    const child = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
+      cwd: join(import.meta.dirname, '..', '..'),
+      env: { PATH: process.env['PATH'], NODE_EXTRA_CA_CERTS: certificate },
+    })
+    expect(`${String(child.stdout)}${String(child.stderr)}`).toMatch(/^\d+\.[\da-f]+\.0-1\n$/)
+  })
+
   test('databases share nothing, channels included', async () => {
     const server = await start()
     const { engine: zero } = await open({ url: server.url })
@@ -122,8 +162,32 @@ describe.skipIf(redisMissing !== null)('opening the Redis engine', () => {
   test('a replica is refused until it is a master', async () => {
     const master = await start()
     const replica = await start({ args: ['--replicaof', '127.0.0.1', String(master.port)] })
-    const { message } = await refusal({ url: replica.url, patienceMs: 300 })
+    const { message } = await refusal({ url: replica.url, patienceMs: 3_000 })
     expect(message).toContain('is a replica')
+  })
+
+  test('the command line says where documents are and at which level, and why it does not start', async () => {
+    const server = await start({ args: ['--requirepass', 's3cret'] })
+    const directory = await mkdtemp(join(tmpdir(), 'scriptorium-test-'))
+    cleanups.push(() => rm(directory, { recursive: true, force: true }))
+    const place = [join(directory, 'data'), '--port', '0', '--log-format', 'json', '--redis-prefix', 'team:']
+    const url = server.url.replace('//', '//:s3cret@')
+    const cli = new Cli(['serve', ...place], { SCRIPTORIUM_REDIS: url })
+    cleanups.push(() => cli.dispose())
+    const line: unknown = JSON.parse(await cli.line(/"msg":"listening"/))
+    expect(line).toMatchObject({
+      documents: `redis://127.0.0.1:${String(server.port)}, keys team:*`,
+      durability: 'everysec',
+    })
+    cli.child.kill('SIGTERM')
+    const { code, stdout, stderr } = await cli.finished
+    expect([code, `${stdout}${stderr}`.includes('s3cret')]).toEqual([0, false])
+    expect(await readdir(directory)).toEqual([])
+    const refused = new Cli(['serve', ...place, '--redis', server.url])
+    cleanups.push(() => refused.dispose())
+    const ended = await refused.finished
+    expect(ended.code).toBe(1)
+    expect(ended.stderr).toMatch(/^scriptorium: Opening redis:\/\/127\.0\.0\.1:\d+ failed: NOAUTH .*\n$/)
   })
 
   test('the wrong kind of URL is told apart from the right one', async () => {

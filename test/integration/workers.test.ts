@@ -33,7 +33,7 @@ describe('clients on different workers', () => {
     for (const kind of hocuspocusKinds) await open(kind, running.url, 'shared')
     // The one document belongs to one worker, and those whose address does not name it go where there are fewest.
     const connections = await running.metric('scriptorium_connections')
-    expect([...connections.values()].sort()).toEqual([2, 2])
+    expect([...connections.values()].toSorted((a, b) => a - b)).toEqual([2, 2])
     for (const client of clients) write(client, `${client.kind} `)
     await eventually(
       () => clients.every((client) => textOf(client).length === textOf(ada).length && textOf(ada).length > 50),

@@ -58,7 +58,7 @@ const numbered = (number: number, size = 4): Uint8Array => {
   return bytes
 }
 const numbers = (from: number, to: number): number[][] =>
-  Array.from({ length: to - from }, (_, index) => [...numbered(from + index)])
+  Array.from({ length: to - from }, (_, index) => Array.from(numbered(from + index)))
 
 describe('what one process appends', () => {
   test('W3: reaches the others in the order of the log, and no position runs ahead of it, while all append', async () => {
@@ -78,7 +78,7 @@ describe('what one process appends', () => {
         await Promise.all(Array.from({ length: 300 }, (_, index) => one(at * 1000 + index)))
       }),
     )
-    const log = (await engine.load('a')).tail.map(({ update }) => [...update])
+    const log = (await engine.load('a')).tail.map(({ update }) => Array.from(update))
     for (const [at, follower] of followers.entries()) {
       const isOther = (update: readonly number[]): boolean => Math.floor((update[2]! * 256 + update[3]!) / 1000) !== at
       await eventually(() => follower.updates.length >= 700, 'all entries of the others have come')

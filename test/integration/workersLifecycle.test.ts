@@ -135,12 +135,30 @@ describe('stopping with workers', () => {
     expect(await crowd.broken()).toEqual({ lost: [], twice: 0 })
   })
 
-  test('C133, O2: a second signal ends all processes at once, with the code of that signal', async () => {
+  test('C131: SIGTERM to all processes at once, as a service manager sends it: the same', async () => {
+    const running = await start()
+    const socket = new WebSocket(`${running.url}/a`)
+    await once(socket, 'open')
+    const closed = once(socket, 'close')
+    for (const pid of [running.pid(0), running.cli.child.pid ?? 0, running.pid(1)]) process.kill(pid, 'SIGTERM')
+    expect((await closed)[0]).toBe(1012)
+    const { code, stdout } = await running.cli.finished
+    expect(code).toBe(0)
+    expect(stdout).not.toContain('a worker died')
+  })
+
+  test('C133, O2, O3: a second signal ends all processes at once, with the code of that signal', async () => {
     const running = await start('--drain-seconds', '600')
+    // Whatever answers requests is loaded with the first one, which takes its time on a busy machine.
+    await Promise.all([1, 2, 3, 4].map(() => running.get('/healthz')))
     const mute = await RawClient.open(running.port, '/doc')
     mute.pause() // never answers the close frame, so that an orderly stop has to wait for it
     running.cli.child.kill('SIGTERM')
     await running.cli.line(/"msg":"stopping/)
+    // Meanwhile it lives, and says what it does.
+    expect((await running.get('/healthz')).status).toBe(200)
+    expect((await running.get('/readyz')).status).toBe(503)
+    await expect(RawClient.open(running.port, '/doc')).rejects.toThrow('503')
     running.cli.child.kill('SIGINT')
     // Workers hold the program's standard output: it ends when the last of them has.
     expect((await running.cli.finished).code).toBe(130)

@@ -2,7 +2,7 @@ import * as decoding from 'lib0/decoding'
 import * as Y from 'yjs'
 import type { Protocol } from '../../server/observer.ts'
 import { RawClient } from './rawClient.ts'
-import { message, states, wires } from './rawMessages.ts'
+import { concat, hex, message, states, varUint, wires } from './rawMessages.ts'
 import type { RawState, Wire } from './rawMessages.ts'
 
 export interface CollaboratorOptions {
@@ -194,4 +194,11 @@ export function chainOfUpdates(client: number, text: string): Uint8Array[] {
   doc.on('update', (update: Uint8Array) => updates.push(update))
   for (const character of text) doc.getText('text').insert(doc.getText('text').length, character)
   return updates
+}
+
+/** `count` collected structs of one clock each: two bytes here, 64 and more in Yjs. */
+export function collected(client: number, count: number): Uint8Array {
+  const structs = new Uint8Array(count * 2)
+  for (let index = 1; index < structs.length; index += 2) structs[index] = 1
+  return concat(hex('01'), varUint(count), varUint(client), hex('00'), structs, hex('00'))
 }

@@ -157,10 +157,10 @@ export class RedisSentinels {
 }
 
 async function startNode(): Promise<RedisServer> {
-  // The port and the port of the cluster's bus, which is 10,000 higher, have to be free; below 32768 they can be.
-  const port = 20_000 + ((await freePort()) % 10_000)
+  // Its own choice for the bus, 10,000 above the other port, is seldom free on a machine that runs several clusters.
+  const ports = ['--cluster-port', String(await freePort())]
   const cluster = ['--cluster-enabled', 'yes', '--cluster-node-timeout', String(DEAD_AFTER_MS)]
-  return RedisServer.start({ port, args: [...cluster, '--cluster-require-full-coverage', 'no'] })
+  return RedisServer.start({ args: [...cluster, ...ports, '--cluster-require-full-coverage', 'no'] })
 }
 
 async function roleOf(node: RedisServer): Promise<string> {

@@ -28,6 +28,12 @@ export interface RedisServerOptions {
   readonly port?: number
 }
 
+/** A test that runs out of time disposes of nothing. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /** A real server in a process of its own, with its data in a temporary directory. */
 export class RedisServer {
   readonly port: number
@@ -43,12 +49,20 @@ export class RedisServer {
   }
 
   static async start(options: RedisServerOptions = {}): Promise<RedisServer> {
-    const { appendfsync = 'everysec', args = [], port = await freePort() } = options
-    const directory = await mkdtemp(join(tmpdir(), 'scriptorium-redis-'))
+    const { appendfsync = 'everysec', args = [] } = options
     const aof = appendfsync === null ? ['--appendonly', 'no'] : ['--appendonly', 'yes', '--appendfsync', appendfsync]
-    const server = new RedisServer(port, directory, [...aof, ...args])
-    await server.resume()
-    return server
+    for (let attempt = 1; ; attempt++) {
+      const directory = await mkdtemp(join(tmpdir(), 'scriptorium-redis-'))
+      const server = new RedisServer(options.port ?? (await freePort()), directory, [...aof, ...args])
+      try {
+        await server.resume()
+        return server
+      } catch (error) {
+        await server.dispose()
+        // Somebody else may have taken the port that was free.
+        if (attempt === 3 || options.port !== undefined) throw error
+      }
+    }
   }
 
   /** A sentinel, with these lines as its configuration: it has to be a file, which it rewrites. */
@@ -81,18 +95,12 @@ export class RedisServer {
     child.stdout.on('data', collect)
     child.stderr.on('data', collect)
     this.#child = child
-    // A test that runs out of time disposes of nothing.
-    const orphaned = (): boolean => child.kill('SIGKILL')
-    process.once('exit', orphaned)
-    child.once('exit', () => process.off('exit', orphaned))
-    await eventually(
-      () => {
-        if (child.exitCode !== null) throw new Error(output)
-        return output.includes(this.#args === null ? '+monitor' : 'Ready to accept connections')
-      },
-      'Redis accepts connections',
-      { detail: () => output },
-    )
+    running.add(child)
+    child.once('exit', () => running.delete(child))
+    const ready = this.#args === null ? '+monitor' : 'Ready to accept connections'
+    const isOver = (): boolean => output.includes(ready) || child.exitCode !== null
+    await eventually(isOver, 'Redis accepts connections', { detail: () => output })
+    if (child.exitCode !== null) throw new Error(output)
   }
 
   /** Hangs: takes connections and commands (the kernel does), and answers nothing. */

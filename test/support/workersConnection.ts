@@ -5,7 +5,7 @@ import { encodeFrame, Opcode } from './rawFrames.ts'
 import { hex, message } from './rawMessages.ts'
 
 /** How the bytes of a handshake reach the server. */
-export type Pace =
+type Pace =
   /** The request, and the first frame when it has been answered: as browsers do it. */
   | 'polite'
   /** Request and first frame in one write. */
@@ -15,7 +15,7 @@ export type Pace =
   /** The request in two writes. */
   | 'split'
 
-export const paces: readonly Pace[] = ['polite', 'eager', 'hasty', 'split']
+const paces: readonly Pace[] = ['polite', 'eager', 'hasty', 'split']
 
 /** Milliseconds after which a connection counts as hanging; far above anything that works takes. */
 const PATIENCE_MS = 10_000
@@ -23,7 +23,7 @@ const PATIENCE_MS = 10_000
 export type Ending = 'served' | 'hanging' | 'lost' | `refused ${string}`
 
 /** Opens a document by a y-websocket handshake and asks for its state; what became of it. The socket is gone then. */
-export function ask(port: number, document: string, pace: Pace): Promise<Ending> {
+function ask(port: number, document: string, pace: Pace): Promise<Ending> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1' })
     let received = Buffer.alloc(0)

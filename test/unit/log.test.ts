@@ -20,8 +20,19 @@ function parsed(lines: readonly string[]): Record<string, unknown>[] {
 }
 
 const remote = '10.0.0.1:5000'
-const rejected: ServerEvent = { type: 'rejected', error: new MalformedFrameError('bad frame'), code: 1007, remote }
+const rejected = { type: 'rejected', error: new MalformedFrameError('bad frame'), code: 1007, remote } as const
 const failing: ServerEvent = { type: 'storageFailing', error: new StorageError('STORAGE_UNAVAILABLE', 'disk full') }
+
+const chosen: readonly (readonly [string, (text: string) => ServerEvent])[] = [
+  ['reasons of refusing', (text) => ({ type: 'refused', status: 400, reason: text, remote })],
+  ['addresses of the refused', (text) => ({ type: 'refused', status: 400, reason: 'bad', remote: text })],
+  ['reasons of closing', (text) => ({ type: 'rejected', error: new MalformedFrameError(text), code: 1007, remote })],
+  ['addresses of the closed', (text) => ({ ...rejected, remote: text })],
+  ['addresses of those who come', (text) => ({ type: 'connected', protocol: 'y-websocket', remote: text })],
+  ['close codes', (text) => ({ type: 'disconnected', protocol: 'y-websocket', code: 4000 + Number(text), remote })],
+  ['types nobody knows', (text) => ({ type: 'ignored', protocol: 'hocuspocus', messageType: Number(text) })],
+  ['documents', (text) => ({ type: 'poisoned', document: text, error: new Error('broken') })],
+]
 
 describe('log', () => {
   test('auto is pretty on a terminal and JSON elsewhere', () => {
@@ -88,9 +99,9 @@ describe('C76: a flood of bad clients cannot fill the disk', () => {
     expect(parsed(written).at(-1)).toMatchObject({ level: 'error', err: { message: 'disk full' } })
   })
 
-  test('what a client chooses does not make a kind: names and reasons share one budget', () => {
-    const { written, observe } = record('json')
-    for (let n = 0; n < 100; n++) observe({ type: 'refused', status: 400, reason: `r${String(n)}`, remote })
+  test.each(chosen)('what a client chooses does not make a kind: %s share one budget', (_what, event) => {
+    const { written, observe } = record('json', 'debug')
+    for (let n = 0; n < 100; n++) observe(event(String(n)))
     expect(written).toHaveLength(3)
   })
 })

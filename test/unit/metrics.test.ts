@@ -101,8 +101,11 @@ describe('metrics', () => {
       { type: 'unloaded', document: 'NAME' },
       { type: 'committed', document: 'NAME', updates: 1, bytes: 1, milliseconds: 1, recipients: 1 },
       { type: 'poisoned', document: 'NAME', error: new Error('NAME') },
+      { type: 'poisonMessage', document: 'NAME' },
+      { type: 'badMessage', document: 'NAME', kind: 'NAME' },
     )
     expect(text).not.toMatch(/NAME|ADDRESS/)
+    expect(text).toContain('scriptorium_bad_messages_total 2')
   })
 
   test('process metrics are added when asked for', async () => {

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { readRedirection, readSlots } from '../../server/engine/redis/clusterMap.ts'
 import { hashSlot } from '../../server/engine/redis/hashSlot.ts'

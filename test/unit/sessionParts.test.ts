@@ -96,6 +96,13 @@ describe('names', () => {
     expect(nameFromUrl('/a%2Fb')).toBe('a/b')
     expect(nameFromUrl('/')).toBe('')
     expect(nameFromUrl('//a')).toBe('/a')
+    // The absolute form is one only where the path would begin; an address behind a slash is part of the name.
+    for (const origin of ['http://a.example', 'https://a.example:443', 'ws://[::1]:8080', 'WSS://user@a.example']) {
+      expect(nameFromUrl(`${origin}/b/c?token=x`)).toBe('b/c')
+      expect(nameFromUrl(origin)).toBe('')
+      expect(nameFromUrl(`${origin}?token=x`)).toBe('')
+      expect(nameFromUrl(`/${origin}/b`)).toBe(`${origin}/b`)
+    }
     for (const broken of ['/%', '/%zz', '/%ff']) expect(() => nameFromUrl(broken)).toThrow(InvalidNameError)
   })
 })

@@ -50,7 +50,7 @@ describe('which worker a connection is for', () => {
   })
 
   test('W1: a worker with a quarter more than its share gets no more; below 64 connections nothing moves', () => {
-    const [document = ''] = documents.filter((name) => chooseWorker(workers(0, 0), name)?.index === 0)
+    const document = documents.find((name) => chooseWorker(workers(0, 0), name)?.index === 0) ?? ''
     expect(chooseWorker(workers(63, 0), document)?.index).toBe(0)
     expect(chooseWorker(workers(64, 0), document)?.index).toBe(1)
     expect(chooseWorker(workers(1000, 610), document)?.index).toBe(0)
@@ -272,18 +272,33 @@ describe('a worker that dies again and again', () => {
     onScrape: () => Promise.resolve(''),
   }
 
-  test('W7: is started again after 100 ms, doubled up to 5 s', async () => {
+  const serve =
+    "const say = (message, then) => process.send(message, then)\nconst ready = { type: 'ready', durability: 'os' }\n"
+
+  test.each([
+    ['at once', "process.on('message', () => say(ready, () => process.exit(7)))"],
+    [
+      'after it has said that it ends',
+      "process.on('message', () => { say(ready); say({ type: 'leaving' }, () => process.exit(1)) })",
+    ],
+  ])('W7: %s: is started again after 100 ms, doubled up to 5 s', async (_how, source) => {
     const { pauses, clock } = hurried()
-    const entry = await program(
-      "process.on('message', () => process.send({ type: 'ready', durability: 'os' }, () => process.exit(7)))",
-    )
-    const worker = new WorkerProcess({ ...rest, entry, clock })
+    const worker = new WorkerProcess({ ...rest, entry: await program(serve + source), clock })
     expect(await worker.start()).toMatchObject({ durability: 'os' })
-    await eventually(() => pauses.length >= 8, 'it has died often')
+    await eventually(() => pauses.length >= 8, 'it has died often', { within: 20_000 })
     expect(pauses.slice(0, 8)).toEqual([100, 200, 400, 800, 1600, 3200, 5000, 5000])
     await worker.stop(1000)
-    const { starts } = worker
-    expect(starts).toBeGreaterThanOrEqual(8)
+    expect(worker.starts).toBeGreaterThanOrEqual(8)
+  })
+
+  test('W7: in order, because it was told to: is replaced at once', async () => {
+    const { pauses, clock } = hurried()
+    const source = "process.on('message', () => { say(ready); say({ type: 'leaving' }, () => process.exit(0)) })"
+    const worker = new WorkerProcess({ ...rest, entry: await program(serve + source), clock })
+    await worker.start()
+    await eventually(() => worker.starts >= 3, 'others take its place')
+    await worker.stop(1000)
+    expect(new Set(pauses)).toEqual(new Set([0]))
   })
 
   test('W7: before it has ever served ends the start', async () => {

@@ -35,8 +35,10 @@ export class CommentsPanel implements PanelContent {
     this.#show()
   }
 
+  /** Who opens the panel with words selected wants to comment on them. */
   onOpen(): void {
-    this.#aim()
+    if (this.#host.passage() === null) this.#aim()
+    else this.compose()
   }
 
   /** Begins a comment on what is selected. */

@@ -3,6 +3,7 @@ import * as Y from 'yjs'
 import type { Room } from '../room.ts'
 import { download, fileName } from './download.ts'
 import type { FormatId } from './formats.ts'
+import { toHtml } from './html.ts'
 import { htmlPage } from './htmlPage.ts'
 
 export interface Source {
@@ -18,7 +19,7 @@ export async function exportAs(format: FormatId, { editor, room: { doc }, title 
     download(fileName(title, extension), type, content)
   switch (format) {
     case 'html':
-      return save('text/html', htmlPage(title, editor.getHTML()))
+      return save('text/html', htmlPage(title, toHtml(editor.state.doc)))
     case 'md': {
       const { toMarkdown } = await import('./markdown.ts')
       return save('text/markdown', toMarkdown(editor.getJSON()))

@@ -43,11 +43,8 @@ export class Meters {
 
 function milliseconds(value: number | null): string {
   if (value === null) return '–'
-  return value < 10
-    ? `${value.toFixed(1)} ms`
-    : value < 10_000
-      ? `${Math.round(value)} ms`
-      : `${Math.round(value / 1000)} s`
+  if (value >= 1_000) return `${(value / 1_000).toFixed(1)} s`
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`
 }
 
 function bytes(value: number): string {

@@ -65,6 +65,7 @@ export class Follower {
     paint(this.#pill, person)
     paint(main, person)
     if (mode !== null) this.#stage.show(mode)
-    this.#stage.surface?.reveal(client)
+    // The editors put carets where they belong a moment after presence has changed.
+    requestAnimationFrame(() => this.#stage.surface?.reveal(client))
   }
 }

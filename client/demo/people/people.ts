@@ -25,6 +25,8 @@ export class People {
   readonly #narrow = matchMedia('(width < 40rem)')
   /** Who was there when last spoken of, by client. */
   #announced = new Map<number, string>()
+  /** What the list was made from. */
+  #shown = ''
   #announcing: ReturnType<typeof setTimeout> | undefined
 
   constructor(awareness: Awareness, follower: Follower, container: HTMLElement) {
@@ -45,6 +47,11 @@ export class People {
     const all = peers(this.#awareness)
     const room = this.#narrow.matches ? MAX_SHOWN_NARROW : MAX_SHOWN
     const shown = all.length > room ? all.slice(0, room) : all
+    const key = JSON.stringify([all, room, this.#follower.followed])
+    // Presence changes with every key somebody presses; what is replaced in the middle of a click is not clicked.
+    if (key === this.#shown) return
+    this.#shown = key
+    for (const { client, person } of all) if (this.#announced.has(client)) this.#announced.set(client, person.name)
     const focused = document.activeElement?.getAttribute('data-peer')
     this.#list.replaceChildren(...shown.map((peer) => element('li', {}, this.#avatar(peer))))
     if (focused) this.#list.querySelector<HTMLElement>(`[data-peer="${focused}"]`)?.focus()

@@ -6,6 +6,7 @@ import { scrollTo } from '../ui/scroll.ts'
 import type { Unknown } from './contentCheck.ts'
 import { guardContent } from './contentGuard.ts'
 import { editorExtensions } from './extensions.ts'
+import { withoutStyles } from './pastedStyles.ts'
 import { insertPictures, picturesIn } from './pictures.ts'
 import { anchorAt, rangeOf } from './positions.ts'
 import { markRemarks } from './remarks.ts'
@@ -84,6 +85,7 @@ function createEditor(room: Room): Editor {
     extensions: editorExtensions(room),
     editorProps: {
       attributes: { 'aria-label': 'Document text', role: 'textbox', 'aria-multiline': 'true', spellcheck: 'true' },
+      transformPastedHTML: withoutStyles,
       handlePaste: (_view, event) => {
         const pictures = picturesIn(event.clipboardData)
         void insertPictures(editor, pictures, null)

@@ -14,7 +14,7 @@ interface Shown {
 }
 
 /** The buttons above the text: one tab stop, arrow keys between them, pressed as the caret moves. */
-export function fillTextToolbar(toolbar: HTMLElement, editor: Editor, extras: readonly HTMLElement[]): void {
+export function fillTextToolbar(toolbar: HTMLElement, editor: Editor): void {
   const shown: Shown[] = []
   const group = (actions: readonly Action[]): HTMLElement[] =>
     actions.map((action) => {
@@ -35,8 +35,6 @@ export function fillTextToolbar(toolbar: HTMLElement, editor: Editor, extras: re
     pictureButton(editor),
     ...group([TABLE]),
     ...inTable,
-    rule(),
-    ...extras,
   )
   const show = (): void => {
     for (const { action, button } of shown) showState(action, button, editor)

@@ -27,7 +27,7 @@ const PATHS = {
   comment: 'M4 5h16v11h-9l-4.5 4v-4H4z',
   network: 'M3 12h4l3 8 4-16 3 8h4',
   share: 'M12 15V4M8 7.5 12 4l4 3.5M5 12v8h14v-8',
-  menu: 'M5 12h.01M12 12h.01M19 12h.01',
+  menu: 'M5 11.5v1M12 11.5v1M19 11.5v1M4.5 12h1M11.5 12h1M18.5 12h1',
   close: 'm6 6 12 12M18 6 6 18',
   page: 'M6 3h8l4 4v14H6zM14 3v4h4M9 12h6M9 16h6',
   split: 'M3 5h18v14H3zM12 5v14',

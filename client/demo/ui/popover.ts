@@ -25,19 +25,23 @@ export function popover(button: HTMLElement, label: string, fill: (panel: HTMLEl
     button.setAttribute('aria-expanded', String(isOpen))
     if (!isOpen) panel.replaceChildren()
   })
-  let closedAt = -Infinity
-  panel.addEventListener('beforetoggle', (event) => {
-    if (event.newState === 'closed') closedAt = event.timeStamp
-  })
   const open = (): void => {
     fill(panel)
     panel.showPopover()
     place(panel, button)
-    panel.querySelector<HTMLElement>('[autofocus], button, input')?.focus()
+    const first = panel.querySelector<HTMLElement>('[autofocus]') ?? panel.querySelector<HTMLElement>('button, input')
+    first?.focus()
   }
-  button.addEventListener('click', (event) => {
-    // The press of the same click has closed it already, as a click elsewhere would.
-    if (event.timeStamp - closedAt > 250) open()
+  const isOpen = (): boolean => panel.matches(':popover-open')
+  // By the time of the click, the press has closed it already, as a press elsewhere would.
+  let wasOpen = false
+  button.addEventListener('pointerdown', () => {
+    wasOpen = isOpen()
+  })
+  button.addEventListener('click', () => {
+    if (wasOpen || isOpen()) panel.hidePopover()
+    else open()
+    wasOpen = false
   })
   const close = (): void => {
     panel.hidePopover()

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type * as redis from '@redis/client'
 import { toError } from '../../../shared/errors.ts'
 import type { Clock } from '../../clock.ts'
@@ -9,6 +10,16 @@ export type RedisModule = typeof redis
 export type Reply = Buffer | string | number | null | readonly Reply[]
 
 export type Argument = string | Buffer
+
+/** What is used of the library's client. */
+interface Client {
+  on(event: 'error', listener: (error: Error) => void): unknown
+  connect(): Promise<unknown>
+  sendCommand<T>(args: readonly Argument[]): Promise<T>
+  sSubscribe(channels: string[], listener: ChannelListener, buffers: true): Promise<void>
+  sUnsubscribe(channel: string, listener: ChannelListener, buffers: true): Promise<void>
+  destroy(): void
+}
 
 /** Called with every message of a followed channel. Must not throw: the reader of the socket is what called. */
 export type ChannelListener = (message: Buffer, channel: Buffer) => void
@@ -37,7 +48,7 @@ const LOOKS_PER_TIMEOUT = 5
  */
 export class Connection {
   readonly address: Address
-  readonly #client: redis.RedisClientType
+  readonly #client: Client
   readonly #clock: Clock
   readonly #timeoutMs: number
   readonly #onLost: (error: Error) => void
@@ -162,11 +173,11 @@ export class Connection {
   }
 }
 
-function createClient({ redis, target, address, timeoutMs }: ConnectionOptions): redis.RedisClientType {
+function createClient({ redis, target, address, timeoutMs }: ConnectionOptions): Client {
   const { username, password, tls, database } = target
   const socket = { ...address, connectTimeout: timeoutMs, reconnectStrategy: false as const }
-  const client = redis.createClient({
-    socket: tls ? { ...socket, tls: true, servername: address.host } : socket,
+  return redis.createClient({
+    socket: tls ? { ...socket, tls: true, ...serverName(address) } : socket,
     ...(username === '' ? {} : { username }),
     ...(password === '' ? {} : { password }),
     database,
@@ -176,5 +187,9 @@ function createClient({ redis, target, address, timeoutMs }: ConnectionOptions):
     disableOfflineQueue: true,
     maintNotifications: 'disabled',
   })
-  return client as unknown as redis.RedisClientType
+}
+
+/** For servers that have several certificates; an address is not a name. */
+function serverName({ host }: Address): { readonly servername?: string } {
+  return isIP(host) === 0 ? { servername: host } : {}
 }

@@ -75,6 +75,7 @@ export class DocumentStore {
     const reply = await this.#run('Loading', keys, loadScript, [])
     if (!Array.isArray(reply) || reply.length === 0) return { ...NOTHING, removed: !Array.isArray(reply) }
     const [name, head, base, snapshot, entries, archived, spent] = asList(reply)
+    this.#names.assure(keys.name)
     if (!Buffer.isBuffer(name) || name.toString('utf8') !== keys.name)
       throw foreign(keys, 'another document has the same keys')
     return {

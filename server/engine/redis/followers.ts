@@ -43,6 +43,7 @@ export class Followers {
   /** By channel. */
   readonly #followed = new Map<string, Followed>()
   #cancelTick: (() => void) | null = null
+  #closed = false
 
   constructor(options: FollowersOptions) {
     this.#options = options
@@ -65,7 +66,8 @@ export class Followers {
       onEnd: (ended) => this.#ended(ended),
     })
     this.#followed.set(keys.channel, { follower, feed: null, due: this.#options.clock.now() + SWEEP_MS })
-    this.#cancelTick ??= this.#tickLater()
+    if (this.#closed) follower.end()
+    else this.#cancelTick ??= this.#tickLater()
     this.#listen(this.#followed.get(keys.channel))
     return follower
   }
@@ -75,7 +77,10 @@ export class Followers {
     const groups = new Map<Connection, Followed[]>()
     for (const followed of this.#followed.values()) {
       const feed = this.#misses(followed)
-      if (feed !== null) groups.set(feed, [...(groups.get(feed) ?? []), followed])
+      if (feed === null) continue
+      const group = groups.get(feed)
+      if (group === undefined) groups.set(feed, [followed])
+      else group.push(followed)
     }
     const step = this.#options.oneSlotPerCommand ? 1 : CHANNELS_PER_COMMAND
     for (const [feed, group] of groups) {
@@ -98,6 +103,7 @@ export class Followers {
   }
 
   close(): void {
+    this.#closed = true
     this.#cancelTick?.()
     this.#cancelTick = null
     for (const { follower } of this.#followed.values()) follower.end()

@@ -7,6 +7,8 @@ import type { Shards } from './shards.ts'
 
 /** Names asked for at once, so that a long list is not one long answer. */
 const NAMES_PER_READ = 1_000
+/** Names remembered as being in the list. */
+const MAX_ASSURED = 20_000
 
 /**
  * The list of documents: a superset of those that exist, because a name is put there before its document is written, on
@@ -15,6 +17,8 @@ const NAMES_PER_READ = 1_000
 export class NameIndex {
   readonly #shards: Shards
   readonly #keySpace: KeySpace
+  /** Found to exist by this process. */
+  readonly #assured = new Set<string>()
 
   constructor(shards: Shards, keySpace: KeySpace) {
     this.#shards = shards
@@ -33,8 +37,20 @@ export class NameIndex {
     }
   }
 
+  /**
+   * For a document that has been found to exist. The list may be on another shard than it, and may have lost the last
+   * seconds by itself: opening a document brings its name back. Best effort.
+   */
+  assure(name: string): void {
+    if (this.#assured.has(name)) return
+    if (this.#assured.size >= MAX_ASSURED) this.#assured.clear()
+    this.#assured.add(name)
+    this.add(name).catch(() => this.#assured.delete(name))
+  }
+
   /** For a document that has just been removed; it may have been written again meanwhile. */
   async remove(keys: DocumentKeys): Promise<void> {
+    this.#assured.delete(keys.name)
     await this.#send(['ZREM', this.#keySpace.names, keys.name])
     if (await this.#exists(keys)) await this.add(keys.name)
   }

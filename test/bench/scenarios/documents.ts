@@ -9,6 +9,7 @@ import { ManyDocuments } from '../wire/manyDocuments.ts'
 import {
   check,
   generatorShare,
+  MIB,
   type Check,
   type Metric,
   type Outcome,
@@ -16,12 +17,28 @@ import {
   type Scenario,
 } from './scenario.ts'
 
-const COUNTS = [100, 1000, 10_000] as const
-const [FEW, , MOST] = COUNTS
+interface Load {
+  readonly id: string
+  readonly title: string
+  readonly count: number
+  readonly updatesPerSecond: number
+}
+
+/** At one rate, so that only the number of documents differs. */
+const FLAT: readonly Load[] = [
+  { id: 'few', title: '100 documents', count: 100, updatesPerSecond: 1000 },
+  { id: 'some', title: '1,000 documents', count: 1000, updatesPerSecond: 1000 },
+  { id: 'many', title: '10,000 documents', count: 10_000, updatesPerSecond: 1000 },
+]
+/** What an append costs when node and Redis have more to do each time they wake up. */
+const BUSY: Load = { id: 'busy', title: '1,000 documents, 4,000 updates a second', count: 1000, updatesPerSecond: 4000 }
+const LOADS = [...FLAT, BUSY]
+/** The load after which open documents are left alone. */
+const IDLE_AFTER = 'many'
 /** The same however many documents there are, so that connections do not count. */
 const SOCKETS = 100
-const UPDATES_PER_SECOND = 1000
 const WARMUP_SECONDS = 3
+const CREATED_PER_SECOND = 1500
 /** A node looks after a document of which it has heard nothing for up to so long. */
 const SWEEP_SECONDS = 15
 const PATIENCE_MS = 30_000
@@ -49,13 +66,13 @@ class Library {
     this.frames = frames
   }
 
-  static async open(context: RunContext, count: number, chosen: readonly number[]): Promise<Library> {
+  static async open(context: RunContext, { id, count }: Load, chosen: readonly number[]): Promise<Library> {
     const perDocument = Array.from({ length: count }, () => 1)
     for (const document of chosen) perDocument[document] = (perDocument[document] ?? 0) + 1
     const frames = perDocument.map((edits, document) =>
       typedUpdates(document, edits).map((update) => ManyDocuments.updateFrame(nameOf(document), update)),
     )
-    const cluster = await Cluster.start(context.kind, join(context.directory, String(count)), 1)
+    const cluster = await Cluster.start(context.kind, join(context.directory, id), 1)
     const sockets: ManyDocuments[] = []
     for (let socket = 0; socket < SOCKETS; socket++) {
       const mine = Array.from({ length: count / SOCKETS }, (_, index) => nameOf(index * SOCKETS + socket))
@@ -80,11 +97,11 @@ class Library {
     this.sockets[document % SOCKETS]?.send(frame)
   }
 
-  /** At a steady rate: one for each of these documents. */
-  due(documents: readonly number[]): Due[] {
+  /** One update for each of these documents, at a steady rate. */
+  due(documents: readonly number[], perSecond: number): Due[] {
     const random = randomFrom(documents.length)
     return documents.map((document, index) => ({
-      at: ((index + random()) * 1000) / UPDATES_PER_SECOND,
+      at: ((index + random()) * 1000) / perSecond,
       run: () => {
         this.write(document)
       },
@@ -124,35 +141,37 @@ interface Part {
   readonly generator: number
 }
 
-async function load(context: RunContext, count: number): Promise<Part> {
+async function measure(context: RunContext, load: Load): Promise<Part> {
   const { seconds, log } = context
-  const chosen = choose(count, (WARMUP_SECONDS + seconds) * UPDATES_PER_SECOND)
-  const library = await Library.open(context, count, chosen)
-  await play(library.due(Array.from({ length: count }, (_, document) => document)), performance.now())
+  const { id, title, count, updatesPerSecond } = load
+  const chosen = choose(count, (WARMUP_SECONDS + seconds) * updatesPerSecond)
+  const library = await Library.open(context, load, chosen)
+  const each = Array.from({ length: count }, (_, document) => document)
+  await play(library.due(each, CREATED_PER_SECOND), performance.now())
   const created = await library.allSaved()
-  log(`${count} documents open; ${UPDATES_PER_SECOND} updates a second for ${WARMUP_SECONDS} + ${seconds} s`)
+  log(`${title} open; ${updatesPerSecond} updates a second for ${WARMUP_SECONDS} + ${seconds} s`)
   const { before, after, generator } = await measured(() => library.cluster.usage(), {
-    due: library.due(chosen),
+    due: library.due(chosen, updatesPerSecond),
     warmupMs: WARMUP_SECONDS * 1000,
     lastTime: () => library.lastTime,
   })
   const saved = created && (await library.allSaved())
   const { nodeMs, redisMs, appends } = spent(before, after)
-  const quiet = count === MOST ? await idle(library, seconds, log) : {}
+  const quiet = id === IDLE_AFTER ? await idle(library, seconds, log) : {}
   const { lost } = library
   await library.close()
   return {
     values: {
-      [`node${count}`]: (nodeMs * 1000) / appends,
-      [`redis${count}`]: (redisMs * 1000) / appends,
-      [`append${count}`]: ((nodeMs + redisMs) * 1000) / appends,
-      [`rss${count}`]: after.nodesRss / 1024 / 1024,
-      [`memory${count}`]: after.redis.memory / 1024 / 1024,
+      [`${id}Node`]: (nodeMs * 1000) / appends,
+      [`${id}Redis`]: (redisMs * 1000) / appends,
+      [`${id}Append`]: ((nodeMs + redisMs) * 1000) / appends,
+      [`${id}Rss`]: after.nodesRss / MIB,
+      [`${id}Memory`]: after.redis.memory / MIB,
       ...quiet,
     },
     checks: [
-      check(`${count} documents: every update is acknowledged`, saved),
-      check(`${count} documents: nobody was disconnected`, lost === 0, `${lost} connections lost`),
+      check(`${title}: every update is acknowledged`, saved),
+      check(`${title}: nobody was disconnected`, lost === 0, `${lost} connections lost`),
     ],
     generator,
   }
@@ -170,13 +189,13 @@ async function idle(library: Library, seconds: number, log: (text: string) => vo
 
 async function run(context: RunContext): Promise<Outcome> {
   const parts: Part[] = []
-  for (const count of COUNTS) parts.push(await load(context, count))
+  for (const load of LOADS) parts.push(await measure(context, load))
   const values: Record<string, number> = Object.assign({}, ...parts.map((part) => part.values))
-  const most = Math.max(...COUNTS.map((count) => values[`append${count}`] ?? Number.NaN))
+  const [few = Number.NaN, ...more] = FLAT.map(({ id }) => values[`${id}Append`] ?? Number.NaN)
   return {
     values: {
       ...values,
-      flat: most / (values[`append${FEW}`] ?? Number.NaN),
+      flat: Math.max(...more) / few,
       generator: Math.max(...parts.map(({ generator }) => generator)),
     },
     checks: parts.flatMap(({ checks }) => checks),
@@ -188,25 +207,25 @@ function row(id: string, title: string, unit: string): Metric {
 }
 
 const metrics: readonly Metric[] = [
-  ...COUNTS.flatMap((count) => [
-    row(`append${count}`, `${count} documents: CPU of node and Redis per append`, 'µs'),
-    row(`node${count}`, `${count} documents: of which the node`, 'µs'),
-    row(`redis${count}`, `${count} documents: of which Redis`, 'µs'),
-    row(`rss${count}`, `${count} documents: RSS of the node`, 'MiB'),
-    row(`memory${count}`, `${count} documents: memory of Redis`, 'MiB'),
+  ...LOADS.flatMap(({ id, title }) => [
+    row(`${id}Append`, `${title}: CPU of node and Redis per append`, 'µs'),
+    row(`${id}Node`, `${title}: of which the node`, 'µs'),
+    row(`${id}Redis`, `${title}: of which Redis`, 'µs'),
+    row(`${id}Rss`, `${title}: RSS of the node`, 'MiB'),
+    row(`${id}Memory`, `${title}: memory of Redis`, 'MiB'),
   ]),
   {
-    ...row('flat', `CPU per append, the most of these ÷ that with ${FEW} documents`, ''),
+    ...row('flat', 'CPU per append: with more documents ÷ with 100, at 1,000 updates a second', ''),
     targets: [{ kind: 'atMost', value: 1.3 }],
   },
-  row('idleNode', `${MOST} documents, nothing happens: CPU of the node, share of one core`, '%'),
-  row('idleRedis', `${MOST} documents, nothing happens: CPU of Redis, share of one core`, '%'),
+  row('idleNode', '10,000 documents in which nothing happens: CPU of the node, share of one core', '%'),
+  row('idleRedis', '10,000 documents in which nothing happens: CPU of Redis, share of one core', '%'),
   generatorShare,
 ]
 
 export const documents: Scenario = {
   name: 'documents',
-  title: `100, 1,000 and 10,000 open documents on one node and one Redis, ${UPDATES_PER_SECOND} updates a second, over 100 sockets`,
+  title: '100, 1,000 and 10,000 documents open on one node and one Redis, over 100 sockets; 1,000 updates a second',
   columns: { ours: 'Scriptorium, Redis' },
   seconds: 10,
   metrics,

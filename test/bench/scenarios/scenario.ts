@@ -42,7 +42,7 @@ export interface RunContext {
 }
 
 /** The servers a scenario is about, by name, and how its table calls each of them. */
-export type Columns = Readonly<Partial<Record<ServerName, string>>>
+type Columns = Readonly<Partial<Record<ServerName, string>>>
 
 export interface Scenario {
   readonly name: string

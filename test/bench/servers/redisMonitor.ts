@@ -14,6 +14,9 @@ export interface RedisTraffic {
 /** As Redis writes it: `+1700000000.000000 [0 127.0.0.1:50000] "spublish" "channel" "…"`, or `[0 lua]`. */
 const LINE = /^\+[\d.]+ \[\d+ (?<origin>[^\]]+)\] "(?<command>\w+)"(?: "(?<first>(?:[^"\\]|\\.)*)")?/
 
+/** Told to Redis when the counting is to end. */
+const END = 'scriptorium-bench-end'
+
 /**
  * Counts everything Redis is told, by MONITOR. That costs Redis work, so nothing else may be measured meanwhile. `INFO`
  * alone does not say how many subscribers a message went to.
@@ -23,6 +26,7 @@ export class RedisMonitor {
   private readonly socket: Socket
   private rest = ''
   private commands = 0
+  private onEnd = (): void => {}
   private readonly publishedOn = new Map<string, { readonly sharded: boolean; count: number }>()
 
   private constructor(redis: RedisProcess, socket: Socket) {
@@ -48,8 +52,17 @@ export class RedisMonitor {
     })
   }
 
-  /** Ends the counting. Channels that nobody listens to any more count as if they had not been delivered. */
+  /**
+   * Ends the counting of what Redis has been told so far. What was said on a channel that nobody listens to any more counts as
+   * not delivered.
+   */
   async stop(): Promise<RedisTraffic> {
+    const ended = new Promise<void>((resolve) => {
+      this.onEnd = resolve
+    })
+    // What came before it has then been read.
+    await this.redis.command('ECHO', END)
+    await ended
     this.socket.destroy()
     const counts = [...this.publishedOn.entries()]
     let [published, delivered] = [0, 0]
@@ -68,6 +81,10 @@ export class RedisMonitor {
   private note(line: string): void {
     const { origin, command, first } = LINE.exec(line)?.groups ?? {}
     if (origin === undefined || command === undefined) return
+    if (first === END) {
+      this.onEnd()
+      return
+    }
     if (origin !== 'lua') this.commands++
     const name = command.toLowerCase()
     if ((name !== 'publish' && name !== 'spublish') || first === undefined) return

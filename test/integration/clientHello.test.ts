@@ -1,0 +1,93 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { MemoryEngine } from '../../server/engine/memory/memoryEngine.ts'
+import { hello, HELLO_TYPE, wantsHello } from '../../shared/wire/hello.ts'
+import { syncStep1 } from '../../shared/wire/messages.ts'
+import { encodeString } from '../../shared/wire/writer.ts'
+import { RawClient } from '../support/rawClient.ts'
+import { TestServer } from '../support/testServer.ts'
+
+const ADDRESS = 'room\0session'
+const step1 = syncStep1(new Uint8Array([0]))
+
+/** In both framings: what a client says first, and what stands before the answer. */
+const framings = [
+  ['y-websocket', step1, new Uint8Array()],
+  ['hocuspocus', new Uint8Array([...encodeString(ADDRESS), ...step1]), encodeString(ADDRESS)],
+] as const
+
+const cleanups: (() => unknown)[] = []
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+})
+
+async function start(options: Parameters<typeof TestServer.start>[0] = {}): Promise<TestServer> {
+  const host = await TestServer.start(options)
+  cleanups.push(() => host.dispose())
+  return host
+}
+
+async function connect(host: TestServer, path: string): Promise<RawClient> {
+  const client = await RawClient.open(host.port, path)
+  cleanups.push(() => client.destroy())
+  return client
+}
+
+function bytes(...parts: readonly Uint8Array[]): Buffer {
+  return Buffer.concat(parts)
+}
+
+describe.each(framings)('%s', (_name, first, prefix) => {
+  test('T1: who asks with ?v=1 is told, first of all, and after its own first frame only', async () => {
+    const host = await start()
+    for (const query of ['?v=1', '?a=b&v=1', '?v=1&a=b']) {
+      const client = await connect(host, `/room${query}`)
+      expect(client.messages).toEqual([])
+      client.send(first)
+      await client.until(() => client.messages.length >= 3, 'three answers')
+      expect(client.messages[0]).toEqual(bytes(prefix, hello(1)))
+      expect(client.messages[1]?.subarray(prefix.length, prefix.length + 2)).toEqual(Buffer.from([0, 0]))
+      client.send(first)
+      await client.until(() => client.messages.length >= 5, 'two more')
+      expect(client.messages.filter((message) => message[prefix.length] === HELLO_TYPE).length).toBe(1)
+    }
+  })
+
+  test('T1: nobody else ever gets such a message', async () => {
+    const host = await start()
+    for (const query of ['', '?v=2', '?v=11', '?xv=1', '?v', '?a=v=1', '?v=', '/v=1']) {
+      const client = await connect(host, `/room${query}`)
+      client.send(first)
+      await client.until(() => client.messages.length >= 2, 'two answers')
+      expect(client.messages.map((message) => message[prefix.length])).not.toContain(HELLO_TYPE)
+    }
+  })
+
+  test('T1: a server that keeps documents in memory does not call itself durable', async () => {
+    const host = await start({ engine: new MemoryEngine() })
+    const client = await connect(host, '/room?v=1')
+    client.send(first)
+    await client.until(() => client.messages.length > 0, 'an answer')
+    expect(client.messages[0]).toEqual(bytes(prefix, hello(0)))
+  })
+})
+
+test('T4: who names no document is denied, and told nothing else', async () => {
+  const host = await start()
+  const client = await connect(host, '/?v=1')
+  client.send(step1)
+  await client.until(() => client.messages.length > 0, 'an answer')
+  expect(client.messages[0]?.subarray(0, 2)).toEqual(Buffer.from([2, 0]))
+})
+
+test('a hello is 70 buf(version, features), and is asked for by v=1 in the query', () => {
+  expect(Buffer.from(hello(1)).toString('hex')).toBe('70020101')
+  expect(Buffer.from(hello(300)).toString('hex')).toBe('700301ac02')
+  expect(['/a?v=1', '/?b&v=1', '/v=1', '/a?v=1x', '/a?v='].map((url) => wantsHello(url))).toEqual([
+    true,
+    true,
+    false,
+    false,
+    false,
+  ])
+})

@@ -1,0 +1,13 @@
+import { beforeAll, test } from 'vitest'
+import { forSeeds, fromEnvironment } from '../model/random.ts'
+import { ClientHistory } from './clientHistory.ts'
+import { loadSharedSockets } from './clientServers.ts'
+
+const first = fromEnvironment('SEED', 1)
+const runs = fromEnvironment('RUNS', 10_000)
+
+beforeAll(loadSharedSockets)
+
+test('P1, P2: in 10,000 histories nothing is lost or doubled, and nothing is called saved too early', async () => {
+  await forSeeds({ name: 'client history', runs, first }, (seed) => new ClientHistory(seed).run(80))
+}, 3_600_000)

@@ -1,0 +1,428 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import * as Y from 'yjs'
+import { WebsocketProvider } from '../../client/index.ts'
+import { FakeNetwork, FakeServer } from '../../client/testing/index.ts'
+import type { FakeDevice, LinkEnd } from '../../client/testing/index.ts'
+import { HELLO_TYPE } from '../../shared/wire/hello.ts'
+import { ForeignServer } from './clientServers.ts'
+import { ClientWorld, ROOM, SERVER_URL } from './clientWorld.ts'
+import type { Opened, Options } from './clientWorld.ts'
+
+let world = new ClientWorld()
+
+afterEach(() => {
+  vi.unstubAllGlobals()
+  world.destroy()
+  world = new ClientWorld()
+})
+
+async function openSynced(options: Options = {}, device = world.device()): Promise<Opened & { device: FakeDevice }> {
+  const opened = world.open(device, options)
+  await world.pass(1_000)
+  expect(opened.provider.synced).toBe(true)
+  opened.sent.length = 0
+  return { ...opened, device }
+}
+
+/** First two bytes of what was sent: `0 2` is an Update, `0 1` a SyncStep2, `102` a probe. */
+function kinds(sent: readonly Uint8Array[]): string[] {
+  return sent.map(([first, second]) => (first === 0 ? `${String(first)} ${String(second)}` : String(first)))
+}
+
+describe('edits', () => {
+  test('of one turn leave together, at its end', async () => {
+    const { type, sent } = await openSynced()
+    for (const letter of 'abc') type(letter)
+    expect(sent).toEqual([])
+    world.clock.flush()
+    expect(kinds(sent)).toEqual(['0 2'])
+    await world.pass(1_000)
+    expect([world.saved, kinds(sent)]).toEqual(['abc', ['0 2']])
+  })
+
+  test('are gathered for flushDelay, and sent at once by flush', async () => {
+    const { provider, type, sent } = await openSynced({ flushDelay: 200 })
+    type('a')
+    await world.pass(150)
+    type('b')
+    expect(sent).toEqual([])
+    await world.pass(50)
+    expect(kinds(sent)).toEqual(['0 2'])
+    type('c')
+    provider.flush()
+    expect(kinds(sent)).toEqual(['0 2', '0 2'])
+    await world.pass(1_000)
+    expect(world.saved).toBe('abc')
+  })
+
+  test('are gathered for up to 50 ms on a slow connection', async () => {
+    const { type, sent } = await openSynced({}, world.device({ latencyMs: 200 }))
+    await world.pass(10_000)
+    sent.length = 0
+    for (let count = 0; count < 50; count += 1) {
+      type('x')
+      await world.pass(10)
+    }
+    expect(sent.filter(([first]) => first === 0).length).toBeLessThanOrEqual(11)
+    await world.pass(2_000)
+    expect(world.saved).toBe('x'.repeat(50))
+  })
+
+  test('are merged while the socket has not sent what it was given', async () => {
+    const device = world.device({ bytesPerSecond: 100_000 })
+    const { provider, type, sent } = await openSynced({}, device)
+    type('x'.repeat(400_000))
+    await world.pass(10)
+    for (let count = 0; count < 100; count += 1) {
+      type('y')
+      await world.pass(10)
+    }
+    expect(kinds(sent).filter((kind) => kind === '0 2')).toEqual(['0 2'])
+    await world.pass(30_000)
+    expect(kinds(sent).filter((kind) => kind === '0 2')).toEqual(['0 2', '0 2'])
+    expect([world.saved.length, provider.unsavedChanges]).toEqual([400_100, 0])
+  })
+
+  test('made just before disconnect or destroy are still sent', async () => {
+    const first = await openSynced()
+    first.type('a')
+    first.provider.disconnect()
+    await world.pass(100)
+    expect(world.saved).toBe('a')
+    const second = await openSynced()
+    second.type('b')
+    second.provider.destroy()
+    await world.pass(100)
+    expect(world.saved).toBe('ab')
+  })
+
+  test('are sent as a difference when the connection comes back, once', async () => {
+    const { type, sent, device } = await openSynced()
+    device.network.reachability = 'refusing'
+    device.network.cut()
+    await world.pass(10)
+    for (const letter of 'abc') type(letter)
+    await world.pass(100)
+    device.network.reachability = 'up'
+    device.page.fire('online')
+    await world.pass(1_000)
+    expect(kinds(sent)).toEqual(['0 0', '1', '0 1', '102'])
+    expect(world.saved).toBe('abc')
+  })
+
+  test('that the server has lost are noticed, brought back and counted', async () => {
+    let current = new FakeServer()
+    world = new ClientWorld({ wrap: () => ({ accept: (end, url) => current.accept(end, url) }) })
+    const { provider, type } = await openSynced()
+    type('precious')
+    await world.pass(10_000)
+    expect(provider.unsavedChanges).toBe(0)
+    const counts: number[] = []
+    provider.on('unsaved-changes', (count) => counts.push(count))
+    current = new FakeServer()
+    world.close(1001)
+    await world.pass(10_000)
+    expect([current.document(ROOM).getText('text').toJSON(), counts]).toEqual(['precious', [1, 0]])
+  })
+})
+
+describe('a proof', () => {
+  test('is asked for once while storage is slow, however much is typed', async () => {
+    const { provider, type, sent } = await openSynced()
+    world.server.hold()
+    for (let count = 0; count < 40; count += 1) {
+      type('x')
+      await world.pass(50)
+    }
+    expect(kinds(sent).filter((kind) => kind === '102')).toEqual(['102'])
+    expect(provider.unsavedChanges).toBe(40)
+    world.server.release()
+    await world.pass(1_000)
+    expect([provider.unsavedChanges, world.saved.length]).toEqual([0, 40])
+  })
+
+  test('never covers edits made after the question', async () => {
+    const { provider, type } = await openSynced({}, world.device({ latencyMs: 100 }))
+    type('a')
+    const first = provider.whenSaved()
+    await world.pass(150)
+    type('b')
+    let isDone = false
+    const second = provider.whenSaved().then(() => {
+      isDone = true
+    })
+    await world.pass(60)
+    await first
+    expect([isDone, provider.unsavedChanges]).toEqual([false, 1])
+    await world.pass(1_000)
+    await second
+    expect(world.saved).toBe('ab')
+  })
+
+  test('of edits from before a connection was lost does not come from the next one by mistake', async () => {
+    const { provider, type, device } = await openSynced()
+    world.server.hold()
+    type('a')
+    const saved = provider.whenSaved()
+    let isDone = false
+    void saved.then(() => {
+      isDone = true
+    })
+    await world.pass(100)
+    world.server.crash() // what was held is gone
+    world.server.hold()
+    await world.pass(3_000)
+    expect([device.network.opened, isDone, world.saved]).toEqual([2, false, ''])
+    world.server.release()
+    await world.pass(1_000)
+    expect([isDone, world.saved]).toEqual([true, 'a'])
+  })
+})
+
+describe('our server', () => {
+  test('is asked by ?v=1 who it is, and nothing of ours is said before it has answered', async () => {
+    const { provider } = await openSynced({ params: { a: 'b' } })
+    expect(world.urls.map((url) => url.search)).toEqual(['?v=1&a=b'])
+    expect(provider.ackLevel).toBe('durable')
+    expect(provider.url).toBe(`${SERVER_URL}/${ROOM}?a=b`)
+  })
+})
+
+test('a round trip is measured by the hello, whatever the document takes to come, and by every heartbeat', async () => {
+  const device = world.device({ latencyMs: 40 })
+  const { provider } = world.open(device)
+  world.server.hold()
+  await world.pass(3_000)
+  world.server.release()
+  await world.pass(100)
+  expect([provider.synced, provider.rtt]).toEqual([true, 80])
+  device.network.change({ latencyMs: 100 })
+  await world.pass(20_000)
+  expect(provider.rtt).toBe(200)
+})
+
+describe('a server that is not ours', () => {
+  async function openForeign(): Promise<Opened & { device: FakeDevice }> {
+    world = new ClientWorld({ dialect: 'y-websocket', wrap: (server) => new ForeignServer(server) })
+    return openSynced()
+  }
+
+  test('is never sent a frame it does not know, whatever happens', async () => {
+    const { provider, type, device } = await openForeign()
+    for (let round = 0; round < 5; round += 1) {
+      type('x')
+      provider.awareness.setLocalStateField('round', round)
+      void provider.whenSaved()
+      await world.pass(40_000)
+      device.network.cut()
+      device.page.fire('online')
+      await world.pass(10_000)
+    }
+    provider.disconnect()
+    await world.pass(100)
+    expect([world.saved, provider.unsavedChanges]).toEqual(['xxxxx', 0]) // ForeignServer throws on anything else
+  })
+
+  test('has received an edit when it answers a question put after it, and no more is claimed', async () => {
+    const { provider, type, sent } = await openForeign()
+    expect(provider.ackLevel).toBe('received')
+    world.server.hold()
+    type('x')
+    let isDone = false
+    const saved = provider.whenSaved().then(() => {
+      isDone = true
+    })
+    await world.pass(5_000)
+    expect([isDone, kinds(sent)]).toEqual([false, ['0 2', '0 0']])
+    world.server.release()
+    await world.pass(1_000)
+    await saved
+    expect([world.saved, provider.unsavedChanges]).toEqual(['x', 0])
+  })
+
+  test('may take the place of ours behind the same address, and is then treated as what it is', async () => {
+    const { provider, device, type } = await openSynced()
+    expect(provider.ackLevel).toBe('durable')
+    const other = new ClientWorld({ dialect: 'y-websocket', wrap: (server) => new ForeignServer(server) })
+    device.network.cut()
+    const foreign = other.device()
+    const { doc } = provider
+    provider.destroy()
+    const again = new WebsocketProvider(SERVER_URL, ROOM, doc, {
+      environment: { ...device.environment, webSocket: () => foreign.network.WebSocket, clock: other.clock },
+    })
+    type('x')
+    await other.pass(2_000)
+    expect([again.ackLevel, again.unsavedChanges, other.saved]).toEqual(['received', 0, 'x'])
+    again.destroy()
+  })
+
+  test('that never asks what it lacks is told all the same', async () => {
+    const doc = new Y.Doc()
+    doc.getText('text').insert(0, 'offline ')
+    const device = world.device()
+    const heard: string[] = []
+    const mute = {
+      accept: (end: LinkEnd): void => {
+        end.listener = {
+          onMessage: (message) => {
+            heard.push(`${String(message[0])} ${String(message[1])}`)
+            if (message[0] === 0 && message[1] === 0) end.send(new Uint8Array([0, 1, 2, 0, 0]))
+          },
+          onClose: () => undefined,
+        }
+      },
+    }
+    const network = new FakeNetwork({ clock: world.clock, server: mute })
+    const provider = new WebsocketProvider(SERVER_URL, ROOM, doc, {
+      environment: { ...device.environment, webSocket: () => network.WebSocket },
+    })
+    await world.pass(900)
+    expect([provider.synced, heard.filter((kind) => kind === '0 2')]).toEqual([true, []])
+    await world.pass(5_000)
+    doc.getText('text').insert(8, 'online')
+    await world.pass(5_000)
+    expect(heard.filter((kind) => kind === '0 2').length).toBe(2)
+    expect([provider.ackLevel, provider.unsavedChanges]).toEqual(['received', 0])
+    provider.destroy()
+  })
+})
+
+describe('a frame that cannot be read', () => {
+  test.each([
+    ['ends too early', [0, 2, 200]],
+    ['announces more than it holds', [1, 5, 1]],
+    ['has a number without an end', [0, 255, 255]],
+  ])('because it %s is reported, and the connection made anew', async (_what, bytes) => {
+    const { provider, device, type } = await openSynced()
+    const errors: string[] = []
+    provider.on('error', ({ code }) => errors.push(code))
+    world.say(new Uint8Array(bytes))
+    await world.pass(10_000)
+    expect([errors, device.network.opened, provider.synced]).toEqual([['MALFORMED_FRAME'], 2, true])
+    type('x')
+    await world.pass(100)
+    expect(world.saved).toBe('x')
+  })
+
+  test.each([
+    ['an update', [0, 2, 3, 255, 255, 255]],
+    ['presence', [1, 5, 1, 7, 9, 1, 123]],
+  ])('because of what is inside %s is reported to the page, and harms nothing else', async (_what, bytes) => {
+    const thrown = vi.fn()
+    vi.stubGlobal('reportError', thrown)
+    const { provider, device, type } = await openSynced()
+    world.say(new Uint8Array(bytes))
+    await world.pass(10_000)
+    expect([thrown.mock.calls.length, device.network.opened, provider.synced]).toEqual([1, 1, true])
+    type('x')
+    await world.pass(100)
+    expect(world.saved).toBe('x')
+  })
+
+  test('because nobody knows its number is ignored', async () => {
+    const { provider, device } = await openSynced()
+    const errors: string[] = []
+    provider.on('error', ({ code }) => errors.push(code))
+    for (const number of [4, 5, 9, 50, 101, 113, 119, 124]) world.say(new Uint8Array([number, 1, 2, 3]))
+    await world.pass(1_000)
+    expect([errors, device.network.opened]).toEqual([[], 1])
+  })
+})
+
+test('the hello of a newer server is understood as far as it can be', async () => {
+  const { provider, type } = await openSynced()
+  world.say(new Uint8Array([HELLO_TYPE, 5, 2, 3, 9, 9, 9]))
+  type('x')
+  await world.pass(1_000)
+  expect([provider.ackLevel, provider.unsavedChanges]).toEqual(['durable', 0])
+})
+
+describe('a listener of the application that throws', () => {
+  const mistake = new Error('a mistake of the application')
+  const thrown = vi.fn()
+
+  beforeEach(() => {
+    thrown.mockReset()
+    vi.stubGlobal('reportError', thrown)
+  })
+
+  test.each([
+    'status',
+    'sync',
+    'synced',
+    'link',
+    'connection-close',
+    'sync-status',
+    'unsaved-changes',
+    'saved',
+    'frame',
+  ] as const)('to %s is reported, and stops nothing', async (event) => {
+    const device = world.device()
+    const { provider, type } = world.open(device, { connect: false })
+    provider.on(event, () => {
+      throw mistake
+    })
+    provider.connect()
+    await world.pass(10_000)
+    type('a')
+    await world.pass(1_000)
+    device.network.cut()
+    type('b')
+    await world.pass(10_000)
+    await provider.whenSaved()
+    expect([world.saved, provider.synced, device.network.opened]).toEqual(['ab', true, 2])
+    expect(new Set(thrown.mock.calls.map(([error]: unknown[]) => error))).toEqual(new Set([mistake]))
+    provider.destroy()
+    await world.pass(1_000)
+    expect(world.clock.timers).toBe(0)
+  })
+
+  test('to the document or presence is reported, and stops nothing', async () => {
+    const device = world.device()
+    const [reader, author] = [world.open(device), world.open(world.device())]
+    const fail = (): never => {
+      throw mistake
+    }
+    reader.doc.getText('text').observe(fail)
+    reader.provider.awareness.on('change', fail)
+    author.type('a')
+    await world.pass(1_000)
+    author.provider.awareness.setLocalStateField('name', 'x')
+    author.type('b')
+    await world.pass(1_000)
+    expect(reader.provider.awareness.getStates().size).toBe(2)
+    device.network.cut()
+    await world.pass(10_000)
+    expect([reader.text, reader.provider.synced, device.network.opened]).toEqual(['ab', true, 2])
+    expect(thrown.mock.calls.length).toBeGreaterThan(2)
+    reader.provider.awareness.off('change', fail)
+  })
+
+  test('to its own messages is reported, and stops nothing', async () => {
+    const { provider, device } = await openSynced()
+    provider.messageHandlers[50] = () => {
+      throw mistake
+    }
+    world.say(new Uint8Array([50, 1]))
+    await world.pass(1_000)
+    expect([thrown.mock.calls, device.network.opened]).toEqual([[[mistake]], 1])
+  })
+})
+
+test('who connects again as soon as it hears of a close gets one connection, and each event once', async () => {
+  const { provider, device, states } = await openSynced()
+  const events: string[] = []
+  provider.on('status', ({ status }) => events.push(status))
+  provider.on('connection-close', () => provider.connect())
+  await world.pass(10_000)
+  device.network.cut()
+  await world.pass(1_000)
+  expect([device.network.opened, provider.synced]).toEqual([2, true])
+  expect(events).toEqual(['connecting', 'disconnected', 'connected'])
+  expect(states).toEqual(['connecting', 'open', 'connecting', 'open'])
+  provider.on('connection-close', () => provider.destroy())
+  device.network.cut()
+  await world.pass(10_000)
+  expect([device.network.opened, provider.linkStatus.name, world.clock.timers]).toEqual([2, 'closed', 0])
+})
