@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { Engine, Message, Sink, Subscription } from '../engine/engine.ts'
 import type { Observer } from '../observer.ts'
 import type { Content, Kind, Status } from './messages.ts'
-import { decode, encode, isKind } from './messages.ts'
+import { decode, encode, isKind, MAX_REASON } from './messages.ts'
 
 /** The control channel is a document nobody can name: names hold no control characters. It has no log. */
 const CONTROL = '\u0000cluster'
@@ -116,7 +116,7 @@ export class ClusterNode implements Cluster, Sink {
   }
 
   disconnect(document: string, reason = 'disconnected by the operator'): void {
-    this.#tell('disconnect', { document, reason })
+    this.#tell('disconnect', { document, reason: reason.slice(0, MAX_REASON) })
     this.#options.local.disconnect(document, reason)
   }
 

@@ -3,12 +3,15 @@ import { z } from 'zod'
 /** Bytes of one message on the control channel. Names take up to 512, presence of a large room some hundred KiB. */
 const MAX_BYTES = 4 * 1024 * 1024
 
+/** Characters of a reason; a close frame carries fewer. */
+export const MAX_REASON = 256
+
 const status = z.object({
   connections: z.number().int().nonnegative(),
   documents: z.number().int().nonnegative(),
   version: z.string().max(64),
 })
-const disconnect = z.object({ document: z.string().max(1024), reason: z.string().max(256) })
+const disconnect = z.object({ document: z.string().max(1024), reason: z.string().max(MAX_REASON) })
 const question = z.object({ id: z.number().int(), document: z.string().max(1024) })
 /** `states`: an awareness update in base64; null: nobody is there. */
 const answer = z.object({ id: z.number().int(), to: z.string().max(64), states: z.string().nullable() })

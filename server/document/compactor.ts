@@ -108,13 +108,15 @@ export class Compactor {
     const logged = this.#logged
     try {
       const snapshot = content.takeSnapshot()
+      if (snapshot === null) return // of a log that cannot be read whole
       const done = await engine.compact(name, this.#base, upTo, snapshot)
       // Somebody else was first: what it left is the base to continue from.
       this.#base = done ? upTo : (await engine.load(name)).base
       const bytes = snapshot.state.length
       observer.observe({ type: 'compacted', document: name, bytes, result: done ? 'done' : 'superseded' })
       if (!done) return
-      this.#logged -= logged
+      // Meanwhile the log may have been read again, or another node's snapshot been heard of.
+      this.#logged = Math.max(0, this.#logged - logged)
       engine.publish(name, COMPACTED, Buffer.from(upTo))
     } catch (error) {
       observer.observe({ type: 'compactionFailed', document: name, error: toError(error) })

@@ -27,6 +27,14 @@ const MAX_PLAIN = 256
 /** Bytes of a document that is taken apart for a last snapshot although nobody needed its `Y.Doc`. */
 const MAX_CHEAP_BYTES = 256 * 1024
 
+/** What is wrong with a log. */
+export interface Flaws {
+  /** Part of it builds on something that is not there. */
+  readonly damaged: boolean
+  /** Part of it cannot be read, and must not be lost to a snapshot without it. */
+  readonly lossy: boolean
+}
+
 /**
  * What one document holds: the encoded state of the last snapshot and the committed updates since, exactly as the engine
  * has them, and, once somebody has made more of it than plain typing does, a `Y.Doc`. Only the committed bytes are ever shown to clients. Knows no
@@ -199,6 +207,12 @@ export class Content implements Answering {
     return 'new'
   }
 
+  /** What the log, read again, turned out to have: gaps, or entries that cannot be read. */
+  inherit({ damaged, lossy }: Flaws): void {
+    this.#damaged ||= damaged
+    this.#lossy ||= lossy
+  }
+
   /** Null: it is not an update. The log keeps it, and so no snapshot is made any more. */
   #read(update: Uint8Array): UpdateShape | null {
     try {
@@ -285,9 +299,13 @@ export class Content implements Answering {
     return this.#tail.length === 0 ? this.#snapshot.state : Y.encodeStateAsUpdate(this.#wake())
   }
 
-  /** Encodes the whole state anew, which from now on is what joiners receive. Not while committing. */
-  takeSnapshot(): Snapshot {
+  /**
+   * Encodes the whole state anew, which from now on is what joiners receive. Null: it would leave out entries of the log
+   * that cannot be read; which they are may only be known once the `Y.Doc` is made. Not while committing.
+   */
+  takeSnapshot(): Snapshot | null {
     const doc = this.#wake()
+    if (this.#lossy) return null
     this.#snapshot = { state: Y.encodeStateAsUpdate(doc), stateVector: Y.encodeStateVector(doc) }
     this.#tail = []
     this.#tailBytes = 0

@@ -157,7 +157,8 @@ export class Document implements Room {
     await pipeline.settle()
     if (this.#sessions.size > 0) return
     await pipeline.compact()
-    if (this.#state.name !== 'leaving' || !pipeline.isSettled) return
+    if (this.#state.name !== 'leaving') return
+    if (!pipeline.isSettled) return this.#linger(pipeline) // the thread to the other nodes was lost meanwhile
     this.#end(() => pipeline.destroy())
     this.#options.observer.observe({ type: 'unloaded', document: this.name })
   }

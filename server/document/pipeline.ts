@@ -1,24 +1,20 @@
 import * as Y from 'yjs'
 import { CloseCode } from '../../shared/closeCodes.ts'
 import { MalformedUpdateError, toError } from '../../shared/errors.ts'
-import type { Limits } from '../../shared/limits.ts'
 import type { UpdateShape } from '../../shared/update/updateShape.ts'
 import { walkUpdate } from '../../shared/update/walkUpdate.ts'
 import { awareness, syncUpdate } from '../../shared/wire/messages.ts'
-import type { Clock } from '../clock.ts'
-import type { Cursor, Engine, Loaded } from '../engine/engine.ts'
-import type { Observer } from '../observer.ts'
+import type { Cursor, Loaded } from '../engine/engine.ts'
 import { Beat } from './beat.ts'
 import { Broadcast } from './broadcast.ts'
 import { Compactor } from './compactor.ts'
 import { Content } from './content.ts'
 import type { Admission } from './admission.ts'
 import type { Participant, Submission } from './participant.ts'
-import type { Presence } from './presence.ts'
 import { Queue } from './queue.ts'
 import { difference } from './reconcile.ts'
 import { Replica } from './replica.ts'
-import type { Reader } from './replica.ts'
+import type { Reader, ReplicaOptions } from './replica.ts'
 import { Waitlist } from './waitlist.ts'
 
 /** Milliseconds of CPU one socket write costs: 11 µs were measured, in rooms of 50 to 200. */
@@ -44,14 +40,8 @@ type Commit =
 
 const idle: Commit = { name: 'idle' }
 
-export interface PipelineOptions {
-  readonly name: string
-  readonly engine: Engine
-  readonly clock: Clock
-  readonly observer: Observer
-  readonly limits: Limits
+export interface PipelineOptions extends ReplicaOptions {
   readonly participants: ReadonlySet<Participant>
-  readonly presence: Presence
 }
 
 /**
@@ -78,9 +68,7 @@ export class Pipeline implements Reader {
 
   constructor(options: PipelineOptions, loaded: Loaded) {
     this.#options = options
-    this.content = new Content(loaded, options.limits, (error) => {
-      options.observer.observe({ type: 'poisoned', document: options.name, error })
-    })
+    this.content = new Content(loaded, options.limits, this.#onLoss)
     this.#compactor = new Compactor(options, loaded)
     this.#beat = new Beat(
       options.clock,
@@ -202,6 +190,10 @@ export class Pipeline implements Reader {
     return this.#replica.hasNews || this.#compactor.mayFold
   }
 
+  readonly #onLoss = (error: Error): void => {
+    this.#options.observer.observe({ type: 'poisoned', document: this.#options.name, error })
+  }
+
   /** A method, because what was called since the last look may have changed it. */
   #isIdle(): boolean {
     return this.#commit.name === 'idle'
@@ -221,7 +213,10 @@ export class Pipeline implements Reader {
     for (const update of updates) {
       const outcome = this.content.absorb(update)
       // The log never has such a gap, unless the storage has lost something.
-      if (outcome === 'missing') return this.#replica.stale()
+      if (outcome === 'missing') {
+        this.#relay(fresh) // by the next reading they are known, and nobody would be told
+        return this.#replica.stale()
+      }
       if (outcome === 'new') fresh.push(update)
     }
     this.#compactor.replicated(updates.length)
@@ -246,7 +241,8 @@ export class Pipeline implements Reader {
   /** What the storage holds and what we hold may have parted: each gets what it lacks of the other. */
   #reconcile(loaded: Loaded): void {
     const { name, observer, limits } = this.#options
-    const { lost, news } = difference(this.content, loaded, limits)
+    const { lost, news, flaws } = difference(this.content, loaded, { limits, onLoss: this.#onLoss })
+    this.content.inherit(flaws)
     this.#compactor.begin(loaded)
     observer.observe({ type: 'reconciled', document: name, restored: lost?.length ?? 0, received: news?.length ?? 0 })
     if (news !== null) this.#absorb([news])
@@ -332,7 +328,7 @@ export class Pipeline implements Reader {
     this.#relayPresence()
     if (this.#commit.name !== 'idle') return
     this.#waiting.serve()
-    if (this.#pending.length > 0) this.schedule()
+    if (this.#pending.length > 0 || this.#hasNews) this.schedule()
     this.#resolveSettled()
   }
 

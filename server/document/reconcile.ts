@@ -2,6 +2,7 @@ import type { Limits } from '../../shared/limits.ts'
 import { walkUpdate } from '../../shared/update/walkUpdate.ts'
 import type { Loaded } from '../engine/engine.ts'
 import { Content, OURS } from './content.ts'
+import type { Flaws } from './content.ts'
 
 /** What two copies of one document lack of each other, as updates; null: nothing. */
 export interface Difference {
@@ -9,19 +10,28 @@ export interface Difference {
   readonly lost: Uint8Array | null
   /** In the log, and not here. */
   readonly news: Uint8Array | null
+  /** What is wrong with the log. */
+  readonly flaws: Flaws
+}
+
+interface Comparison {
+  readonly limits: Limits
+  /** Told of entries in the log that cannot be read. */
+  readonly onLoss: (error: Error) => void
 }
 
 /**
  * Compares what we hold with what the log holds now. Neither length nor state vector of a difference tells whether there
  * is one: it always names all deletes. Not while committing.
  */
-export function difference(ours: Content, loaded: Loaded, limits: Limits): Difference {
-  const theirs = new Content(loaded, limits)
+export function difference(ours: Content, loaded: Loaded, { limits, onLoss }: Comparison): Difference {
+  const theirs = new Content(loaded, limits, onLoss)
   const state = { state: ours.whole(), stateVector: ours.committedVector() }
   const mine = new Content({ base: null, snapshot: state, tail: [], head: null, damaged: false }, limits)
   const lost = ours.encode(theirs.committedVector())
   const news = theirs.encode(state.stateVector)
-  const result = { lost: knows(theirs, lost) ? null : lost, news: knows(mine, news) ? null : news }
+  const flaws = { damaged: theirs.damaged, lossy: theirs.isLossy }
+  const result = { lost: knows(theirs, lost) ? null : lost, news: knows(mine, news) ? null : news, flaws }
   theirs.destroy()
   mine.destroy()
   return result

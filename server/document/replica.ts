@@ -10,6 +10,8 @@ import { PresenceExchange } from './presenceExchange.ts'
 /** Milliseconds before a failed reading is tried again; doubled each time. */
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 5_000
+/** Milliseconds after which losing the thread once more is not taken for the same trouble. */
+const CALM_MS = 10_000
 
 type State =
   | { readonly name: 'following'; readonly subscription: Subscription }
@@ -46,6 +48,9 @@ export class Replica implements Sink {
   #state: State
   #entries: Entry[] = []
   #bytes = 0
+  /** `Clock.now()` when the thread was last lost, and the pause before reading that followed. */
+  #lostAt = -Infinity
+  #again = 0
 
   /** @param after `Loaded.head` of what the document begins with */
   constructor(options: ReplicaOptions, after: Cursor | null, reader: Reader) {
@@ -112,7 +117,9 @@ export class Replica implements Sink {
     this.takeEntries()
     this.#options.observer.observe({ type: 'stale', document: this.#options.name })
     this.#state = { name: 'reading', cancel: () => {} }
-    this.#read(FIRST_RETRY_MS)
+    const pause = this.#pause()
+    if (pause === 0) this.#read(FIRST_RETRY_MS)
+    else this.#state.cancel = this.#options.clock.after(pause, () => this.#read(FIRST_RETRY_MS))
   }
 
   /** Once per beat, after the room has been told. */
@@ -145,6 +152,14 @@ export class Replica implements Sink {
     const subscription = engine.subscribe(name, after, this)
     this.#exchange.joined()
     return { name: 'following', subscription }
+  }
+
+  /** Milliseconds to wait before reading again: nothing for once, more and more when it does not help. */
+  #pause(): number {
+    const now = this.#options.clock.now()
+    this.#again = now - this.#lostAt < CALM_MS ? Math.min(LAST_RETRY_MS, Math.max(FIRST_RETRY_MS, this.#again * 2)) : 0
+    this.#lostAt = now
+    return this.#again
   }
 
   #read(retryIn: number): void {

@@ -64,7 +64,7 @@ describe('several nodes', () => {
     expect(await third.server.cluster.presence('nobody is here')).toEqual([])
     await eventually(() => third.server.cluster.counts().connections === 3, 'counted', { within: 20_000 })
     expect(third.server.cluster.counts()).toEqual({ nodes: 3, connections: 3, documents: 3 })
-    third.server.cluster.disconnect('room', 'maintenance')
+    third.server.cluster.disconnect('room', 'maintenance '.repeat(50))
     for (const client of [one, two]) expect((await client.closed()).code).toBe(4500)
     expect(elsewhere.raw.closeFrame).toBeNull()
     await third.dispose()
