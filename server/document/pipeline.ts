@@ -59,6 +59,8 @@ export class Pipeline implements Reader {
   readonly #replica: Replica
   readonly #waiting: Waitlist
   readonly #pending = new Queue()
+  /** What other nodes have made durable and the room has not been told. */
+  #fresh: Uint8Array[] = []
   #commit: Commit = idle
   /** While positive, batches hold one update, so that a poisonous one convicts its sender. */
   #isolate = 0
@@ -209,27 +211,25 @@ export class Pipeline implements Reader {
   }
 
   #absorb(updates: readonly Uint8Array[]): void {
-    const fresh: Uint8Array[] = []
     for (const update of updates) {
       const outcome = this.content.absorb(update)
       // The log never has such a gap, unless the storage has lost something.
-      if (outcome === 'missing') {
-        this.#relay(fresh) // by the next reading they are known, and nobody would be told
-        return this.#replica.stale()
-      }
-      if (outcome === 'new') fresh.push(update)
+      if (outcome === 'missing') return this.#replica.stale()
+      if (outcome === 'new') this.#fresh.push(update)
     }
     this.#compactor.replicated(updates.length)
     const { name, observer, participants } = this.#options
     observer.observe({ type: 'replicated', document: name, entries: updates.length, recipients: participants.size })
-    if (fresh.length > 0) this.#relay(fresh)
     if (this.#compactor.isDue(this.content)) void this.#snapshot()
   }
 
-  #relay(updates: readonly Uint8Array[]): void {
+  /** Between two commits, or with what has just been committed: then both leave in one write. */
+  #relayFresh(): void {
+    const updates = this.#fresh
     const [first, ...more] = updates
     if (first === undefined) return
-    this.#deliver(new Broadcast(syncUpdate(more.length === 0 ? first : Y.mergeUpdates([...updates]))))
+    this.#fresh = []
+    this.#deliver(new Broadcast(syncUpdate(more.length === 0 ? first : Y.mergeUpdates(updates))))
   }
 
   #deliver(broadcast: Broadcast): void {
@@ -297,6 +297,7 @@ export class Pipeline implements Reader {
     const { name, clock, observer, participants } = this.#options
     const broadcast = new Broadcast(syncUpdate(merged))
     this.content.committed(merged, broadcast, this.#pending.length === 0)
+    this.#relayFresh()
     this.#deliver(broadcast)
     const milliseconds = clock.now() - arrivedAt
     const amount = { updates: batch.length, bytes: merged.length, recipients: participants.size }
@@ -327,6 +328,7 @@ export class Pipeline implements Reader {
   #rest(): void {
     this.#relayPresence()
     if (this.#commit.name !== 'idle') return
+    this.#relayFresh()
     this.#waiting.serve()
     if (this.#pending.length > 0 || this.#hasNews) this.schedule()
     this.#resolveSettled()
@@ -389,6 +391,8 @@ export class Pipeline implements Reader {
   async #snapshot(): Promise<void> {
     if (this.#hasNews) this.#replicate()
     const upTo = this.#replica.position
-    if (upTo !== null && this.#isIdle()) await this.#compactor.run(upTo, this.content)
+    if (upTo === null || !this.#isIdle()) return
+    this.#relayFresh()
+    await this.#compactor.run(upTo, this.content)
   }
 }

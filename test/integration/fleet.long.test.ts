@@ -1,6 +1,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { Random } from '../../client/testing/random.ts'
 import { Fleet } from '../support/fleet.ts'
 import type { FleetOptions } from '../support/fleet.ts'
+import { RedisCluster } from '../support/redisCluster.ts'
+import { RedisProxy } from '../support/redisProxy.ts'
 import { RedisServer, redisMissing } from '../support/redisServer.ts'
 
 const SECOND = 1_000
@@ -59,6 +62,36 @@ describe.skipIf(redisMissing !== null)('three nodes and 60 clients', { timeout: 
     await fleet.pause(2 * SECOND)
     await redis.resume()
     await fleet.logged(/"restored":[1-9].*compared with the log/)
+    await fleet.rest()
+    await fleet.expectConverged()
+    await fleet.expectStored()
+  })
+
+  test('C118: one message in five is lost between Redis and the nodes', async () => {
+    const redis = await RedisServer.start()
+    onTestFinished(() => redis.dispose())
+    const random = new Random(5)
+    const proxies = await Promise.all([0, 1, 2].map(() => RedisProxy.start(redis.port, () => random.next())))
+    for (const proxy of proxies) proxy.lostShare = 0.2
+    const { fleet } = await start({ redis: proxies.map(({ url }) => url) })
+    await fleet.pause(10 * SECOND)
+    await fleet.rest()
+    await fleet.expectConverged()
+    await fleet.expectStored()
+    for (const proxy of proxies) proxy.dispose()
+  })
+
+  test('C121: in a cluster of six a replica takes over, then a master is killed', async () => {
+    const cluster = await RedisCluster.start()
+    onTestFinished(() => cluster.dispose())
+    const { fleet } = await start({ redis: [cluster.url, cluster.url, cluster.url] })
+    const before = await cluster.failOver()
+    await fleet.pause(5 * SECOND)
+    await before.stop('SIGKILL')
+    await fleet.pause(5 * SECOND)
+    const [master] = await cluster.masters()
+    await master?.stop('SIGKILL')
+    await fleet.pause(15 * SECOND)
     await fleet.rest()
     await fleet.expectConverged()
     await fleet.expectStored()

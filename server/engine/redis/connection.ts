@@ -14,6 +14,7 @@ export type Argument = string | Buffer
 /** What is used of the library's client. */
 interface Client {
   on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'sharded-channel-moved', listener: () => void): unknown
   connect(): Promise<unknown>
   sendCommand<T>(args: readonly Argument[]): Promise<T>
   sSubscribe(channels: string[], listener: ChannelListener, buffers: true): Promise<void>
@@ -33,6 +34,8 @@ export interface ConnectionOptions {
   readonly timeoutMs: number
   /** Called once, unless `destroy` came first. */
   readonly onLost: (error: Error) => void
+  /** A cluster has moved the slot of a followed channel: nothing is said here any more. */
+  readonly onMoved?: () => void
 }
 
 /** How often a connection that owes answers is looked at, as a part of its time limit. */
@@ -73,6 +76,7 @@ export class Connection {
     this.#onLost = options.onLost
     this.#client = createClient(options)
     this.#client.on('error', (error: Error) => this.#lost(error))
+    this.#client.on('sharded-channel-moved', () => options.onMoved?.())
   }
 
   /** Commands without an answer so far. */

@@ -125,7 +125,8 @@ export class Servers {
       clock,
       open: async (use, onLost) => {
         const address = await resolve()
-        const connection = await Connection.open({ redis, target, address, clock, timeoutMs, onLost })
+        const onMoved = (): void => this.#lookSoon()
+        const connection = await Connection.open({ redis, target, address, clock, timeoutMs, onLost, onMoved })
         if (use === 'commands') shard.durability = await this.#prepare(connection)
         return connection
       },
@@ -183,6 +184,10 @@ export class Servers {
   #failed(error: StorageError): void {
     this.#lastFailure = error
     if (isHopeless(error)) this.#opening?.reject(error)
+    this.#lookSoon()
+  }
+
+  #lookSoon(): void {
     if (this.#shards instanceof ClusterShards) this.#shards.lookSoon()
   }
 
