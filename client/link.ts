@@ -312,14 +312,18 @@ export class Link {
     if (state.name !== 'open' && state.name !== 'connecting') return
     if (state.socket !== null) discard(state.socket, code)
     if (event === null && state.name === 'open' && state.progress !== 'synced') this.#gaveUp += 1
-    const isDenied = event !== null && this.#user.isWanted && !this.#user.mayReconnect(event)
-    const { code: denial = 0, reason = '' } = event ?? {}
-    const next: State = isDenied ? { name: 'denied', code: denial, reason } : this.#whatFollows(state, event)
+    const next = this.#denial(event) ?? this.#whatFollows(state, event)
     this.#become(next)
     this.#user.onClose(event, state.name === 'open')
     if (this.#state === next) this.#user.onChange(this.#status) // unless whoever was told has connected or left
-    if (isDenied) this.#user.onDenied(event)
+    if (event !== null && next.name === 'denied') this.#user.onDenied(event)
     this.#evaluate()
+  }
+
+  /** Null: the server has not closed it for good. */
+  #denial(event: CloseEvent | null): State | null {
+    if (event === null || !this.#user.isWanted || this.#user.mayReconnect(event)) return null
+    return { name: 'denied', code: event.code, reason: event.reason }
   }
 
   #whatFollows(state: Extract<State, { name: 'open' | 'connecting' }>, event: CloseEvent | null): State {

@@ -36,8 +36,10 @@ export async function openPage(): Promise<void> {
   nameMovingCarets(room.awareness, document)
   tellWhenIdle(room.awareness)
   wireShare(byId('share'))
+  // Made while the document is on its way, which takes about as long.
+  const text = new TextEditor(room, byId('text'))
   await whenReady(room)
-  const text = new TextEditor(room, byId('text'), showRefusal)
+  text.start(showRefusal)
   const modes = new ModeSwitch(room, text)
   new People(room.awareness, new Follower(room.awareness, modes), byId('people')).start()
   const panels = wirePanels(room, modes, me)
@@ -112,8 +114,12 @@ async function comment(panels: Panels): Promise<void> {
   ;(content as CommentsPanel).compose()
 }
 
+/** Who may not write, or not even read, is not offered to. */
 function followScope({ provider }: Room, modes: ModeSwitch): void {
-  const show = (): void => modes.setEditable(provider.scope === 'read-write')
+  const show = (): void => {
+    modes.setEditable(provider.scope === 'read-write' && provider.linkStatus.name !== 'denied')
+  }
   provider.on('scope', show)
+  provider.on('link', show)
   show()
 }

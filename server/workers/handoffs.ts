@@ -45,7 +45,8 @@ export class Handoffs {
     this.#lastId += 1
     const id = this.#lastId
     this.#pending.set(id, handoff)
-    channel.send({ type: 'connection', id, head: handoff.head }, handoff.socket, { keepOpen: true }, (error) => {
+    const { head, isAnswered, socket } = handoff
+    channel.send({ type: 'connection', id, head, isAnswered }, socket, { keepOpen: true }, (error) => {
       if (error !== null) this.#refused(id)
     })
   }

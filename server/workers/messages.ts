@@ -8,8 +8,8 @@ import type { Options } from '../options/table.ts'
 export type ToWorker =
   /** The first message. `hosted`: the engine is reached over `ENGINE_DESCRIPTOR`; else the worker opens its own. */
   | { readonly type: 'start'; readonly index: number; readonly options: Options; readonly hosted: boolean }
-  /** With a socket; `head`: the bytes that were read from it already, as Latin-1. */
-  | { readonly type: 'connection'; readonly id: number; readonly head: string }
+  /** With a socket; `head`: the bytes that were read from it already, as Latin-1; `isAnswered`: as in `Arrival`. */
+  | { readonly type: 'connection'; readonly id: number; readonly head: string; readonly isAnswered: boolean }
   /** Asks for `reached`, to learn whether everything up to that connection has arrived. */
   | { readonly type: 'reach'; readonly id: number }
   /** Store everything, close 1012, exit. */

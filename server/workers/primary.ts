@@ -55,7 +55,12 @@ export class Primary {
   constructor(options: PrimaryOptions) {
     const { clock, count } = options
     this.#options = options
-    this.#arrivals = new Arrivals({ clock, timeouts: defaultTimeouts, onArrival: (arrival) => this.#arrived(arrival) })
+    this.#arrivals = new Arrivals({
+      clock,
+      timeouts: defaultTimeouts,
+      mayAnswer: () => this.#closing === null && !this.#isFull(),
+      onArrival: (arrival) => this.#arrived(arrival),
+    })
     this.#workers = Array.from({ length: count }, (_, index) => this.#worker(index))
     // As Node's HTTP server does it for its own connections.
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#arrivals.add(socket))
@@ -114,10 +119,13 @@ export class Primary {
   }
 
   #arrived(arrival: Arrival): void {
-    const open = this.#workers.reduce((sum, { load }) => sum + load, 0)
-    if (arrival.isUpgrade && open >= this.#options.options.maxConnections) {
-      this.#refuse(arrival.socket, 'too many connections')
-    } else this.#dispatch({ ...arrival, refusedBy: new Set() })
+    if (arrival.isUpgrade && !arrival.isAnswered && this.#isFull()) this.#refuse(arrival, 'too many connections')
+    else this.#dispatch({ ...arrival, refusedBy: new Set() })
+  }
+
+  #isFull(): boolean {
+    const open = this.#workers.reduce((sum, { load }) => sum + load, this.#arrivals.answered)
+    return open >= this.#options.options.maxConnections
   }
 
   #dispatch(handoff: Handoff): void {
@@ -125,12 +133,13 @@ export class Primary {
       ({ takesConnections, index }) => takesConnections && !handoff.refusedBy.has(index),
     )
     const worker = chooseWorker(candidates, handoff.document)
-    if (worker === undefined) this.#refuse(handoff.socket, 'no worker takes connections')
+    if (worker === undefined) this.#refuse(handoff, 'no worker takes connections')
     else worker.hand(handoff)
   }
 
-  #refuse(socket: Socket, reason: string): void {
+  #refuse({ socket, isAnswered }: Arrival, reason: string): void {
     this.#options.onRefused({ status: 503, reason, remote: socket.remoteAddress ?? 'unknown' })
+    if (isAnswered) return void socket.destroy()
     const body = `${reason}\n`
     const answer =
       `HTTP/1.1 503 Service Unavailable\r\nRetry-After: ${RETRY_AFTER_SECONDS}\r\nConnection: close\r\n` +

@@ -11,6 +11,7 @@ import { ENGINE_DESCRIPTOR, INCOMPLETE_EXIT_CODE } from './messages.ts'
 import type { ToPrimary, ToWorker } from './messages.ts'
 
 type Start = Extract<ToWorker, { type: 'start' }>
+type Connection = Extract<ToWorker, { type: 'connection' }>
 
 /** Milliseconds between two reports of how many connections there are, when some have gone. */
 const REPORT_MS = 250
@@ -92,10 +93,11 @@ class Worker {
     }
   }
 
-  #adopt({ id, head }: { readonly id: number; readonly head: string }, socket: Socket): void {
+  #adopt({ id, head, isAnswered }: Connection, socket: Socket): void {
     this.#open += 1
     tell({ type: 'taken', id, open: this.#open })
     socket.on('close', this.#onClose)
+    if (isAnswered) dropNextWrite(socket)
     this.#server.adopt(socket, Buffer.from(head, 'latin1'))
   }
 
@@ -152,6 +154,14 @@ class Worker {
 
 function hostedSocket(): { readonly socket: Socket; readonly onLost: () => void } {
   return { socket: new Socket({ fd: ENGINE_DESCRIPTOR }), onLost: () => process.exit(1) }
+}
+
+/** The primary has answered the handshake, to see the first frame; the same answer comes again from here. */
+function dropNextWrite(socket: Socket): void {
+  socket.write = () => {
+    Reflect.deleteProperty(socket, 'write')
+    return true
+  }
 }
 
 /** @param then when it has been sent, or cannot be: then 'disconnect' has come or is about to */

@@ -39,7 +39,7 @@ export interface WorkerProcessOptions {
 
 type State =
   | { readonly name: 'starting'; readonly child: ChildProcess }
-  | { readonly name: 'serving'; readonly child: ChildProcess; readonly since: number; readonly durability: Durability }
+  | { readonly name: 'serving'; readonly child: ChildProcess; readonly since: number }
   /** It has said that it ends by itself. */
   | { readonly name: 'leaving'; readonly child: ChildProcess; readonly since: number }
   /** It is told to end, and is not started again. */
@@ -64,6 +64,8 @@ export class WorkerProcess implements Candidate {
   #deaths = 0
   #lastCollect = 0
   #watchingHandoffs = false
+  /** Of the storage, as the first process under this index found it. */
+  #durability: Durability | null = null
   /** Why it could not start, if it has said so. */
   #failure: string | null = null
 
@@ -95,7 +97,7 @@ export class WorkerProcess implements Candidate {
   async start(): Promise<{ readonly durability: Durability }> {
     this.#launch()
     await this.#until(() => this.#state.name !== 'starting')
-    if (this.#state.name === 'serving') return this.#state
+    if (this.#durability !== null) return { durability: this.#durability }
     throw new Error(this.#failure ?? `worker ${this.index} could not start`)
   }
 
@@ -188,8 +190,10 @@ export class WorkerProcess implements Candidate {
 
   #ready(durability: Durability): void {
     if (this.#state.name !== 'starting') return
-    this.#become({ name: 'serving', child: this.#state.child, since: this.#options.clock.now(), durability })
-    const { pid } = this.#state.child
+    const { child } = this.#state
+    this.#durability = durability
+    this.#become({ name: 'serving', child, since: this.#options.clock.now() })
+    const { pid } = child
     this.#logger[this.#starts > 1 ? 'info' : 'debug']({ pid }, 'a worker serves')
   }
 

@@ -55,7 +55,7 @@ function parse(argv: readonly string[]): Options {
   const serverNames = new Map<string, ServerKind>(Object.entries(kinds))
   const program = new Command('npm run bench --')
     .description(
-      'Measures this server and its peers under the same load, one after the other. About 15 minutes; a group, as below.',
+      'Measures this server and its peers under the same load, one after the other. Each group takes about 15 minutes.',
     )
     .option('--only <names>', 'scenarios or groups, separated by commas (default: single)', listOf(scenarioNames))
     .option(

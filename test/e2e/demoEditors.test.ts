@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
-import { WebSocket } from 'ws'
-import { WebsocketProvider } from 'y-websocket'
+import type { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { chromiumPath, code, Demo, paragraphs, says, sees, TEST_MS, WAIT_MS, write } from './demo.ts'
+import { joinWithStockPeer } from './stockPeer.ts'
 
 /** One green pixel. */
 const PICTURE = fileURLToPath(new URL('./pages/pixel.png', import.meta.url))
@@ -24,14 +24,9 @@ describe.skipIf(chromiumPath === undefined)('the demo: what can be written', { t
 
   /** A document of a stock provider in this process, in sync. */
   async function join(room: string): Promise<Y.Doc> {
-    const doc = new Y.Doc()
-    const polyfill = WebSocket as unknown as typeof globalThis.WebSocket
-    const provider = new WebsocketProvider(demo.origin.replace('http', 'ws'), room, doc, {
-      WebSocketPolyfill: polyfill,
-    })
+    const provider = await joinWithStockPeer(demo.origin, room)
     providers.push(provider)
-    await expect.poll(() => provider.synced, { timeout: WAIT_MS }).toBe(true)
-    return doc
+    return provider.doc
   }
 
   test('undo takes back what one has written oneself, never what others have', async () => {
@@ -90,12 +85,16 @@ describe.skipIf(chromiumPath === undefined)('the demo: what can be written', { t
     await page.locator('.ProseMirror').click()
     const html =
       '<b style="font-weight:normal" id="docs-internal"><p><span style="font-weight:700">bold</span> plain ' +
-      '<span style="font-style:italic">slanted</span></p></b><p><a href="javascript:alert(1)">bad</a></p>'
+      '<span style="font-style:italic">slanted</span></p></b><p><a href="javascript:alert(1)">bad</a></p>' +
+      '<img src="https://example.org/cat.png" alt="a cat">'
     await paste(page, { 'text/html': html })
     await sees(page, 'bold plain slanted')
     expect(await page.locator('.ProseMirror strong').allTextContents()).toEqual(['bold'])
     expect(await page.locator('.ProseMirror em').allTextContents()).toEqual(['slanted'])
     expect(await page.locator('.ProseMirror a').count()).toBe(0)
+    // A picture from elsewhere would tell its server who reads this.
+    await page.getByText('Picture not loaded: a cat').waitFor()
+    expect(await page.locator('.ProseMirror img:not(.ProseMirror-separator)').count()).toBe(0)
   })
 
   test('what this page does not know is shown, not destroyed', async () => {

@@ -35,7 +35,8 @@ describe.skipIf(chromiumPath === undefined)('the demo: beside stock providers', 
     await tiptap.locator('.ProseMirror').getByText('From the demo.').waitFor()
     await coder.locator('.cm-content').click()
     await coder.keyboard.type('let demo = 1')
-    await expect.poll(() => code(codemirror), { timeout: WAIT_MS }).toBe('let demo = 1')
+    const stockCode = async (): Promise<string> => (await wholeDocument(codemirror)).code
+    await expect.poll(stockCode, { timeout: WAIT_MS }).toBe('let demo = 1')
 
     await tiptap.locator('.ProseMirror').click()
     await tiptap.keyboard.press('Control+End')

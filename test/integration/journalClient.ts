@@ -21,6 +21,12 @@ interface ItemLike {
   readonly content?: { readonly arr?: readonly unknown[] }
 }
 
+interface JournalAuthor {
+  readonly name: string
+  readonly protocol: Protocol
+  readonly document: string
+}
+
 /** All tokens an update carries. */
 function tokensIn(update: Uint8Array): string[] {
   const { structs } = Y.decodeUpdate(update) as { structs: readonly ItemLike[] }
@@ -56,7 +62,11 @@ export class JournalClient implements Journal {
   }
 
   static async open(name: string, protocol: Protocol, port: number, document: string): Promise<JournalClient> {
-    const raw = await RawClient.open(port, wires[protocol].path(document))
+    return JournalClient.over(await RawClient.open(port, wires[protocol].path(document)), { name, protocol, document })
+  }
+
+  /** The same over a socket that somebody else has opened. */
+  static async over(raw: RawClient, { name, protocol, document }: JournalAuthor): Promise<JournalClient> {
     const client = new JournalClient(name, protocol, document, raw)
     client.#send(message.step1(hex('00')))
     await raw.until(() => client.synced, `${name} is synced`)

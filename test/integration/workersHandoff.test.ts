@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import type { Protocol } from '../../server/observer.ts'
 import { eventually } from '../support/eventually.ts'
 import { RawClient, rawRequest, upgradeRequest } from '../support/rawClient.ts'
-import { encodeFrame, Opcode } from '../support/rawFrames.ts'
-import { hex, message } from '../support/rawMessages.ts'
+import { hex, message, protocols, wires } from '../support/rawMessages.ts'
 import { askMany } from '../support/workersConnection.ts'
 import { WorkersServer } from '../support/workersServer.ts'
 
@@ -26,15 +26,18 @@ describe('connections handed to workers', () => {
     expect(await askMany(port, { count: 24_000, atOnce: 200, documents: 50 })).toEqual({ served: 24_000 })
   }, 120_000)
 
-  test('W1: those who name one document meet in one worker, and documents are spread', async () => {
+  test('W1: those who name one document meet in one worker, however they name it, and documents are spread', async () => {
     const running = await start()
     const documents = Array.from({ length: 16 }, (_, index) => `document ${index}`)
+    const join = async (name: string, protocol: Protocol): Promise<RawClient> => {
+      const client = await RawClient.open(running.port, wires[protocol].path(name))
+      client.send(wires[protocol].frame(name, message.step1(hex('00'))))
+      await client.until(() => client.messages.length > 0, 'it is answered')
+      return client
+    }
     const opened = await Promise.all(
-      documents.flatMap((name) => [1, 2, 3].map(() => RawClient.open(running.port, `/${encodeURIComponent(name)}`))),
+      documents.flatMap((name) => protocols.flatMap((protocol) => [1, 2].map(() => join(name, protocol)))),
     )
-    const join = encodeFrame(Opcode.binary, message.step1(hex('00')))
-    for (const client of opened) client.write(join)
-    await Promise.all(opened.map((client) => client.until(() => client.messages.length > 0, 'it is answered')))
     const inMemory = await running.metric('scriptorium_documents_open')
     expect((inMemory.get('0') ?? 0) + (inMemory.get('1') ?? 0), 'no document is in both').toBe(16)
     expect(Math.min(...inMemory.values())).toBeGreaterThan(2)

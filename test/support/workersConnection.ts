@@ -1,8 +1,9 @@
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
+import type { Protocol } from '../../server/observer.ts'
 import { upgradeRequest } from './rawClient.ts'
 import { encodeFrame, Opcode } from './rawFrames.ts'
-import { hex, message } from './rawMessages.ts'
+import { hex, message, wires } from './rawMessages.ts'
 
 /** How the bytes of a handshake reach the server. */
 type Pace =
@@ -17,13 +18,18 @@ type Pace =
 
 const paces: readonly Pace[] = ['polite', 'eager', 'hasty', 'split']
 
+interface Manner {
+  readonly pace: Pace
+  readonly protocol: Protocol
+}
+
 /** Milliseconds after which a connection counts as hanging; far above anything that works takes. */
 const PATIENCE_MS = 10_000
 
 export type Ending = 'served' | 'hanging' | 'lost' | `refused ${string}`
 
-/** Opens a document by a y-websocket handshake and asks for its state; what became of it. The socket is gone then. */
-function ask(port: number, document: string, pace: Pace): Promise<Ending> {
+/** Opens a document and asks for its state; what became of it. The socket is gone then. */
+function ask(port: number, document: string, { pace, protocol }: Manner): Promise<Ending> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1' })
     let received = Buffer.alloc(0)
@@ -34,7 +40,9 @@ function ask(port: number, document: string, pace: Pace): Promise<Ending> {
       resolve(ending)
     }
     const timer = setTimeout(() => finish('hanging'), PATIENCE_MS)
-    socket.on('connect', () => greet(socket, document, pace))
+    const wire = wires[protocol]
+    const question = encodeFrame(Opcode.binary, wire.frame(document, message.step1(hex('00'))))
+    socket.on('connect', () => greet(socket, Buffer.from(upgradeRequest(wire.path(document))), question, pace))
     socket.on('error', () => undefined)
     socket.on('close', () => finish('lost'))
     socket.on('data', (chunk: Buffer) => {
@@ -49,10 +57,7 @@ function ask(port: number, document: string, pace: Pace): Promise<Ending> {
   })
 }
 
-const question = encodeFrame(Opcode.binary, message.step1(hex('00')))
-
-function greet(socket: Socket, document: string, pace: Pace): void {
-  const request = Buffer.from(upgradeRequest(`/${encodeURIComponent(document)}`))
+function greet(socket: Socket, request: Buffer, question: Buffer, pace: Pace): void {
   if (pace === 'polite') return void socket.write(request)
   if (pace === 'eager') return void socket.write(Buffer.concat([request, question]))
   const [first, second] = pace === 'hasty' ? [request, question] : [request.subarray(0, 30), request.subarray(30)]
@@ -76,7 +81,9 @@ export async function askMany(
     while (next < count) {
       const number = next
       next += 1
-      const ending = await ask(port, `document ${number % documents}`, paces[number % paces.length] ?? 'polite')
+      const pace = paces[number % paces.length] ?? 'polite'
+      const protocol = number % 2 === Math.floor(number / paces.length) % 2 ? 'y-websocket' : 'hocuspocus'
+      const ending = await ask(port, `document ${number % documents}`, { pace, protocol })
       endings[ending] = (endings[ending] ?? 0) + 1
     }
   }

@@ -3,6 +3,8 @@ import { JournalClient, journalOf } from '../integration/journalClient.ts'
 import { openClient } from './clients.ts'
 import type { Client, ClientKind } from './clients.ts'
 import { eventually } from './eventually.ts'
+import { RawClient } from './rawClient.ts'
+import { elsewhere } from './workersServer.ts'
 
 /** A name that only one of two families has to escape. */
 export const DOCUMENT = 'journal/of workers'
@@ -29,9 +31,12 @@ export class Crowd {
 
   private constructor(port: number) {
     this.#port = port
+    const url = `ws://127.0.0.1:${port}`
     this.#survivors = kinds.map((kind) => {
-      const room = kind.startsWith('hocuspocus') ? DOCUMENT : encodeURI(DOCUMENT)
-      return { client: openClient(kind, `ws://127.0.0.1:${port}`, room), written: [] }
+      const client = kind.startsWith('hocuspocus')
+        ? openClient(kind, `${url}${elsewhere(DOCUMENT)}`, DOCUMENT)
+        : openClient(kind, url, encodeURI(DOCUMENT))
+      return { client, written: [] }
     })
   }
 
@@ -47,7 +52,14 @@ export class Crowd {
     const name = (protocol: string, number: number): string => `${protocol}${number}.${this.#generation}`
     this.#writers = await Promise.all([
       JournalClient.open(name('y', 1), 'y-websocket', this.#port, DOCUMENT),
-      ...[1, 2, 3, 4].map((number) => JournalClient.open(name('h', number), 'hocuspocus', this.#port, DOCUMENT)),
+      JournalClient.open(name('h', 1), 'hocuspocus', this.#port, DOCUMENT),
+      ...[2, 3].map(async (number) =>
+        JournalClient.over(await RawClient.open(this.#port, elsewhere(DOCUMENT)), {
+          name: name('h', number),
+          protocol: 'hocuspocus',
+          document: DOCUMENT,
+        }),
+      ),
     ])
     this.#stopped = false
     this.#writing = this.#write()

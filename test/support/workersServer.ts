@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { rm } from 'node:fs/promises'
+import { chooseWorker } from '../../server/workers/balance.ts'
 import { Cli } from './cli.ts'
 import { eventually } from './eventually.ts'
 import { temporaryDirectory } from './testServer.ts'
@@ -7,6 +8,15 @@ import { temporaryDirectory } from './testServer.ts'
 interface Served {
   readonly worker: number
   readonly pid: number
+}
+
+const twoWorkers = [0, 1].map((index) => ({ index, load: 0 }))
+
+/** A path that leads Hocuspocus clients, who name the document later, to the worker that others of it do not go to. */
+export function elsewhere(document: string): string {
+  const home = chooseWorker(twoWorkers, document)
+  const names = Array.from({ length: 64 }, (_, index) => `elsewhere${index}`)
+  return `/${names.find((name) => chooseWorker(twoWorkers, name) !== home) ?? ''}`
 }
 
 /** The real program with several workers, in processes of their own. */

@@ -74,7 +74,7 @@ describe('our presence', () => {
     await world.pass(1_000)
     me.sent.length = 0
     // As a server does whose connection to us has timed out while we have another.
-    const json = [...'null'].map((letter) => letter.charCodeAt(0))
+    const json = Buffer.from('null')
     const id = me.doc.clientID
     const varUint = (value: number): number[] =>
       value < 128 ? [value] : [(value % 128) | 128, ...varUint(Math.floor(value / 128))]

@@ -39,6 +39,7 @@ async function createDemo(): Promise<string> {
   await mkdir(join(directory, 'assets'))
   await writeFile(join(directory, 'index.html'), '<!doctype html><title>demo</title>')
   await writeFile(join(directory, 'assets', 'main-abc123.js'), 'export {}')
+  await writeFile(join(directory, 'worker.js'), '// service worker')
   return directory
 }
 
@@ -89,16 +90,27 @@ describe('the demo', () => {
     expect(answer.headers['cache-control']).toBe('no-cache')
     expect(answer.headers['content-type']).toContain('text/html')
     const policy = String(answer.headers['content-security-policy'])
-    expect(policy).toContain("default-src 'self'")
-    expect(policy).toContain("connect-src 'self' ws: wss:")
-    expect(policy).toContain("frame-ancestors 'self'")
-    expect(policy).not.toMatch(/script-src|unsafe-eval|default-src[^;]*unsafe/)
+    const allowed = new Map(policy.split('; ').map((rule) => [rule.split(' ')[0], rule.split(' ').slice(1).join(' ')]))
+    expect(allowed.get('default-src')).toBe("'none'")
+    for (const kind of ['script-src', 'style-src', 'connect-src', 'frame-src', 'worker-src', 'frame-ancestors']) {
+      expect([kind, allowed.get(kind)]).toEqual([kind, "'self'"])
+    }
+    expect(allowed.get('img-src')).toBe("'self' data:")
+    expect(policy).not.toMatch(/unsafe|\*|https?:|wss?:/)
   })
 
   test('hashed assets are cached for good', async () => {
     const { app } = createApp({ demoDirectory: await createDemo() })
     const answer = await app.inject('/assets/main-abc123.js')
     expect(answer.headers['cache-control']).toContain('immutable')
+    expect(answer.headers['content-type']).toContain('javascript')
+  })
+
+  test('the service worker is asked for anew, or an old page would outlive its server', async () => {
+    const { app } = createApp({ demoDirectory: await createDemo() })
+    const answer = await app.inject('/worker.js')
+    expect(answer.statusCode).toBe(200)
+    expect(answer.headers['cache-control']).toBe('no-cache')
     expect(answer.headers['content-type']).toContain('javascript')
   })
 

@@ -16,12 +16,15 @@ import { chooseWorker } from '../../server/workers/balance.ts'
 import type { Candidate } from '../../server/workers/balance.ts'
 import { Handoffs } from '../../server/workers/handoffs.ts'
 import type { Handoff } from '../../server/workers/handoffs.ts'
+import { handshakeAnswer, MAX_FRAME_START_BYTES, readFirstFrame } from '../../server/workers/firstFrame.ts'
 import { mergeMetrics } from '../../server/workers/mergedMetrics.ts'
 import type { ToWorker } from '../../server/workers/messages.ts'
 import { readRequestHead } from '../../server/workers/requestHead.ts'
 import { WorkerProcess } from '../../server/workers/workerProcess.ts'
 import { eventually } from '../support/eventually.ts'
 import { upgradeRequest } from '../support/rawClient.ts'
+import { encodeFrame, Opcode } from '../support/rawFrames.ts'
+import { concat, hex, string } from '../support/rawMessages.ts'
 
 const silent = pino({ level: 'silent' })
 const cleanups: (() => void | Promise<void>)[] = []
@@ -67,11 +70,20 @@ describe('which worker a connection is for', () => {
 describe('the head of a request', () => {
   test.each([
     ['a path', upgradeRequest('/team/notes%20a?token=x'), 'team/notes a'],
-    ['no path', upgradeRequest('/').replace('Upgrade: websocket', 'UPGRADE:WebSocket '), null],
+    ['no path, but more to negotiate', upgradeRequest('/', ['Sec-WebSocket-Protocol: a']), null],
+    ['no path, but an old version', upgradeRequest('/').replace('Version: 13', 'Version: 8'), null],
+    ['no path, but a wrong key', upgradeRequest('/').replace('==\r\n', '\r\n'), null],
     ['a whole address', upgradeRequest('http://other/a'), 'a'],
     ['broken escapes', upgradeRequest('/%zz'), null],
   ])('W1: an upgrade with %s', (_what, head, document) => {
     expect(readRequestHead(`${head}more`)).toEqual({ kind: 'upgrade', document })
+  })
+
+  test('W1: an upgrade without a path is a greeting, which may be answered to see the first frame', () => {
+    const head = upgradeRequest('/?v=1').replace('Upgrade: websocket', 'UPGRADE:WebSocket ')
+    const greeting = { kind: 'greeting', key: 'dGhlIHNhbXBsZSBub25jZQ==', length: head.length }
+    expect(readRequestHead(`${head}more`)).toEqual(greeting)
+    expect(handshakeAnswer(greeting.key)).toContain('\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n')
   })
 
   test.each([
@@ -89,6 +101,37 @@ describe('the head of a request', () => {
     for (const length of [1, 4, 20, head.length - 1]) {
       expect(readRequestHead(head.slice(0, length)), String(length)).toEqual({ kind: 'incomplete' })
     }
+  })
+})
+
+describe('the first frame', () => {
+  const addressed = (address: string, rest = 10): Uint8Array => concat(string(address), new Uint8Array(rest).fill(7))
+
+  test.each([
+    ['short', 'ä', 10],
+    ['of medium length', 'team/notes', 200],
+    ['long', '日本語', 70_000],
+    ['with a long name', 'n'.repeat(512), 3],
+    ['with a session', 'team/notes\0session', 3],
+  ])('W1: tells its document, once enough of it is here: %s', (_what, address, rest) => {
+    const frame = encodeFrame(Opcode.binary, addressed(address, rest))
+    const document = address.split('\0')[0]
+    expect(readFirstFrame(frame)).toEqual({ kind: 'read', document })
+    expect(readFirstFrame(frame.subarray(0, MAX_FRAME_START_BYTES))).toEqual({ kind: 'read', document })
+    const enough = frame.findIndex((_, length) => readFirstFrame(frame.subarray(0, length)).kind === 'read')
+    expect(enough).toBeGreaterThan(Buffer.byteLength(address))
+    expect(enough).toBeLessThan(Buffer.byteLength(address) + 20)
+  })
+
+  test.each([
+    ['y-websocket', encodeFrame(Opcode.binary, hex('00 00 01 00'))],
+    ['text', encodeFrame(Opcode.text, addressed('a'))],
+    ['a fragment', encodeFrame(Opcode.binary, addressed('a'), { fin: false })],
+    ['without a mask', encodeFrame(Opcode.binary, addressed('a'), { masked: false })],
+    ['a close frame', encodeFrame(Opcode.close, hex('03 e8'))],
+    ['an endless name', encodeFrame(Opcode.binary, hex('ff ff ff ff 7f'))],
+  ])('W1: is left to any worker when it tells none: %s', (_what, frame) => {
+    expect(readFirstFrame(frame)).toEqual({ kind: 'read', document: null })
   })
 })
 
@@ -113,7 +156,8 @@ describe('connections that have just arrived', () => {
     const clock = new FakeClock()
     const arrived: Arrival[] = []
     const timeouts = { headersMs: 10_000, requestMs: 30_000, checkMs: 2_000 }
-    const arrivals = new Arrivals({ clock, timeouts, onArrival: (arrival) => arrived.push(arrival) })
+    const onArrival = (arrival: Arrival): void => void arrived.push(arrival)
+    const arrivals = new Arrivals({ clock, timeouts, mayAnswer: () => true, onArrival })
     const port = await listen((socket) => arrivals.add(socket))
     const [silentOne, dripping] = [client(port), client(port)]
     await eventually(() => arrivals.size === 2, 'both are there')
@@ -132,6 +176,25 @@ describe('connections that have just arrived', () => {
     clock.advance(2_000)
     expect(clock.timers, 'no timer without anybody to watch').toBe(0)
     arrived[0]?.socket.destroy()
+  })
+
+  test('T2: a WebSocket that stays silent is given to a worker, which judges it; one too many is not answered', async () => {
+    const clock = new FakeClock()
+    const arrived: Arrival[] = []
+    const timeouts = { headersMs: 10_000, requestMs: 30_000, checkMs: 2_000 }
+    const onArrival = (arrival: Arrival): void => void arrived.push(arrival)
+    const arrivals: Arrivals = new Arrivals({ clock, timeouts, mayAnswer: () => arrivals.answered < 1, onArrival })
+    const port = await listen((socket) => arrivals.add(socket))
+    const silentOne = client(port)
+    silentOne.socket.write(upgradeRequest('/'))
+    await eventually(() => silentOne.received().startsWith('HTTP/1.1 101'), 'it is answered')
+    client(port).socket.write(upgradeRequest('/'))
+    await eventually(() => arrived.length === 1, 'the other one is not')
+    clock.advance(4_000)
+    const [other, first] = arrived
+    expect([other?.isAnswered, first?.isAnswered, first?.head]).toEqual([false, true, upgradeRequest('/')])
+    expect([arrivals.size, arrivals.answered]).toEqual([0, 0])
+    for (const { socket } of arrived) socket.destroy()
   })
 
   test('C66: a worker applies its time limits to connections it was given', async () => {
@@ -173,7 +236,7 @@ describe('connections on their way to a worker', () => {
     const ended: string[] = []
     const send = (head: string): Handoff => {
       const socket = { destroy: () => ended.push(head) } as unknown as Socket
-      const handoff = { socket, head, isUpgrade: true, document: null, refusedBy: new Set<number>() }
+      const handoff = { socket, head, isUpgrade: true, isAnswered: false, document: null, refusedBy: new Set<number>() }
       handoffs.send(channel, handoff)
       return handoff
     }

@@ -17,18 +17,27 @@ const QUOTE_LENGTH = 160
 /** The rich text of a document. */
 export class TextEditor implements Surface {
   readonly editor: Editor
+  readonly #room: Room
   readonly #container: HTMLElement
 
-  /** @param onRefused the document holds something this editor does not know, and is not touched by it any more */
-  constructor(room: Room, container: HTMLElement, onRefused: (unknown: Unknown) => void) {
+  constructor(room: Room, container: HTMLElement) {
+    this.#room = room
     this.#container = container
     this.editor = createEditor(room)
+  }
+
+  /**
+   * Shows the text as it is in the document now, and from now on.
+   *
+   * @param onRefused the document holds something this editor does not know, and is not touched by it any more
+   */
+  start(onRefused: (unknown: Unknown) => void): void {
     const refuse = (unknown: Unknown): void => {
       this.#freeze()
       onRefused(unknown)
     }
-    const isKnown = guardContent(room.doc.getXmlFragment('default'), this.editor.schema, refuse)
-    if (isKnown) this.editor.mount(container)
+    const isKnown = guardContent(this.#room.doc.getXmlFragment('default'), this.editor.schema, refuse)
+    if (isKnown) this.editor.mount(this.#container)
   }
 
   /** False once the document turned out to hold something unknown. */

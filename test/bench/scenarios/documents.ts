@@ -1,11 +1,10 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Library } from '../load/library.ts'
 import { measured } from '../load/measured.ts'
-import { play, until, type Due } from '../load/schedule.ts'
-import { typedUpdates } from '../load/typists.ts'
+import { play } from '../load/schedule.ts'
 import { randomFrom } from '../measure/numbers.ts'
-import { Cluster, type ClusterUsage } from '../servers/cluster.ts'
-import { ManyDocuments } from '../wire/manyDocuments.ts'
+import type { ClusterUsage } from '../servers/cluster.ts'
 import {
   check,
   generatorShare,
@@ -35,89 +34,15 @@ const BUSY: Load = { id: 'busy', title: '1,000 documents, 4,000 updates a second
 const LOADS = [...FLAT, BUSY]
 /** The load after which open documents are left alone. */
 const IDLE_AFTER = 'many'
-/** The same however many documents there are, so that connections do not count. */
-const SOCKETS = 100
 const WARMUP_SECONDS = 3
 const CREATED_PER_SECOND = 1500
 /** A node looks after a document of which it has heard nothing for up to so long. */
 const SWEEP_SECONDS = 15
-const PATIENCE_MS = 30_000
-
-function nameOf(document: number): string {
-  return `document-${document}`
-}
 
 /** Which document each update is for; each document's first is written before the others, to create it. */
 function choose(count: number, updates: number): number[] {
   const random = randomFrom(count)
   return Array.from({ length: updates }, () => Math.floor(random() * count))
-}
-
-/** Documents open on one node, and what will be written into them. */
-class Library {
-  readonly cluster: Cluster
-  readonly sockets: readonly ManyDocuments[]
-  private readonly frames: readonly Buffer[][]
-  sent = 0
-
-  private constructor(cluster: Cluster, sockets: readonly ManyDocuments[], frames: readonly Buffer[][]) {
-    this.cluster = cluster
-    this.sockets = sockets
-    this.frames = frames
-  }
-
-  static async open(context: RunContext, { id, count }: Load, chosen: readonly number[]): Promise<Library> {
-    const perDocument = Array.from({ length: count }, () => 1)
-    for (const document of chosen) perDocument[document] = (perDocument[document] ?? 0) + 1
-    const frames = perDocument.map((edits, document) =>
-      typedUpdates(document, edits).map((update) => ManyDocuments.updateFrame(nameOf(document), update)),
-    )
-    const cluster = await Cluster.start(context.kind, join(context.directory, id), 1)
-    const sockets: ManyDocuments[] = []
-    for (let socket = 0; socket < SOCKETS; socket++) {
-      const mine = Array.from({ length: count / SOCKETS }, (_, index) => nameOf(index * SOCKETS + socket))
-      sockets.push(await ManyDocuments.open(cluster.port(0), mine))
-    }
-    return new Library(cluster, sockets, frames)
-  }
-
-  get lastTime(): number {
-    return Math.max(...this.sockets.map(({ lastTime }) => lastTime))
-  }
-
-  get lost(): number {
-    return this.sockets.filter(({ closedBy }) => closedBy !== null).length
-  }
-
-  /** The next update of a document. */
-  write(document: number): void {
-    const frame = this.frames[document]?.shift()
-    if (frame === undefined) throw new Error(`${nameOf(document)} has no update left`)
-    this.sent++
-    this.sockets[document % SOCKETS]?.send(frame)
-  }
-
-  /** One update for each of these documents, at a steady rate. */
-  due(documents: readonly number[], perSecond: number): Due[] {
-    const random = randomFrom(documents.length)
-    return documents.map((document, index) => ({
-      at: ((index + random()) * 1000) / perSecond,
-      run: () => {
-        this.write(document)
-      },
-    }))
-  }
-
-  /** Everything that was written is saved; the empty answers at the beginning were acknowledged as well. */
-  allSaved(): Promise<boolean> {
-    const expected = this.sent + this.frames.length
-    return until(() => this.sockets.reduce((sum, { acknowledged }) => sum + acknowledged, 0) >= expected, PATIENCE_MS)
-  }
-
-  async close(): Promise<void> {
-    for (const socket of this.sockets) socket.close()
-    await this.cluster.stop()
-  }
 }
 
 interface Spent {
@@ -145,7 +70,7 @@ async function measure(context: RunContext, load: Load): Promise<Part> {
   const { seconds, log } = context
   const { id, title, count, updatesPerSecond } = load
   const chosen = choose(count, (WARMUP_SECONDS + seconds) * updatesPerSecond)
-  const library = await Library.open(context, load, chosen)
+  const library = await Library.open(context.kind, join(context.directory, id), { count, chosen })
   const each = Array.from({ length: count }, (_, document) => document)
   await play(library.due(each, CREATED_PER_SECOND), performance.now())
   const created = await library.allSaved()
