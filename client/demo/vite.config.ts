@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url'
 import type { Plugin } from 'vite'
 import { defineConfig } from 'vite'
 
-const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+const page = fileURLToPath(new URL('./index.html', import.meta.url))
+const worker = fileURLToPath(new URL('./worker.ts', import.meta.url))
 
 /** Tells the service worker which files there are. */
 const listFiles: Plugin = {
@@ -10,8 +11,8 @@ const listFiles: Plugin = {
   enforce: 'post',
   generateBundle(_options, bundle) {
     const files = Object.keys(bundle).filter((file) => file.startsWith('assets/'))
-    const worker = bundle['worker.js']
-    if (worker?.type === 'chunk') worker.code = worker.code.replaceAll('__FILES__', JSON.stringify(files))
+    const chunk = bundle['worker.js']
+    if (chunk?.type === 'chunk') chunk.code = chunk.code.replaceAll('__FILES__', JSON.stringify(files))
   },
 }
 
@@ -27,7 +28,7 @@ export default defineConfig({
     // Plain bytes of the largest file: the code editor with its languages, which is loaded when it is asked for.
     chunkSizeWarningLimit: 800,
     rolldownOptions: {
-      input: { index: here('./index.html'), worker: here('./worker.ts') },
+      input: { index: page, worker },
       // A service worker looks after what lies beside and below it, so it must lie beside the page, under one name.
       output: { entryFileNames: ({ name }) => (name === 'worker' ? 'worker.js' : 'assets/[name]-[hash].js') },
     },

@@ -58,7 +58,7 @@ export class Primary {
     this.#arrivals = new Arrivals({
       clock,
       timeouts: defaultTimeouts,
-      mayAnswer: () => this.#closing === null && !this.#isFull(),
+      mayAnswer: () => this.#closing === null && !this.#isFull() && this.#workers.some((one) => one.takesConnections),
       onArrival: (arrival) => this.#arrived(arrival),
     })
     this.#workers = Array.from({ length: count }, (_, index) => this.#worker(index))

@@ -90,7 +90,7 @@ describe.skipIf(redisMissing !== null)('opening the Redis engine', () => {
 
   test('nobody there: waited for as long as is asked, then one sentence', async () => {
     const port = String(await freePort())
-    const { code, message } = await refusal({ url: `redis://127.0.0.1:${port}`, patienceMs: 300 })
+    const { code, message } = await refusal({ url: `redis://127.0.0.1:${port}`, patienceMs: 3_000 })
     expect(code).toBe('STORAGE_UNAVAILABLE')
     expect(message).toMatch(new RegExp(`^Opening redis://127.0.0.1:${port} failed: .*ECONNREFUSED`))
   })
@@ -98,7 +98,7 @@ describe.skipIf(redisMissing !== null)('opening the Redis engine', () => {
   test('somebody who takes connections and says nothing', async () => {
     const server = await start()
     server.pause()
-    const { message } = await refusal({ url: server.url, timeoutMs: 200, patienceMs: 600 })
+    const { message } = await refusal({ url: server.url, timeoutMs: 500, patienceMs: 3_000 })
     expect(message).toContain('does not answer')
   })
 
@@ -131,7 +131,7 @@ describe.skipIf(redisMissing !== null)('opening the Redis engine', () => {
     const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate]
     await start({ args: ['--tls-port', tlsPort, '--tls-auth-clients', 'no', ...files] })
     const url = `rediss://localhost:${tlsPort}`
-    expect((await refusal({ url, patienceMs: 500 })).message).toContain('self-signed certificate')
+    expect((await refusal({ url, patienceMs: 5_000 })).message).toContain('self-signed certificate')
     // Trust is given to a process from outside.
     const program = `
       const { openRedisEngine } = await import('./server/engine/redis/redisEngine.ts')

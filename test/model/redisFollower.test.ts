@@ -23,7 +23,8 @@ interface Pending {
 /** What can happen; what cannot happen now is left out. */
 const steps: Record<string, (world: World) => void> = {
   'foreign append': (world) => world.foreignAppend(),
-  'own append': (world) => world.ownAppend(),
+  'own append': (world) => world.ownAppend(true),
+  'own append in silence': (world) => world.ownAppend(false),
   'deliver message': (world) => world.deliver(),
   'lose message': (world) => void world.channel.shift(),
   'swap messages': (world) => void world.channel.push(...world.channel.splice(0, 1)),
@@ -122,11 +123,12 @@ class World implements Sink {
     return logged
   }
 
-  ownAppend(): void {
+  /** @param said false: Redis counted nobody but us */
+  ownAppend(said: boolean): void {
     const append = `${OWN}.${this.#next()}`
     this.follower.appending(append)
     const logged = this.#append(append)
-    this.#say(logged)
+    if (said) this.#say(logged)
     this.#pending.push({ append, logged })
   }
 

@@ -132,6 +132,30 @@ describe('a follower does not ask', () => {
     expect(readings.count).toBe(1)
   })
 
+  test('when answers to its own appends come before what others appended in between', async () => {
+    const { follower, given, wanted } = await live()
+    for (const append of ['aa.1', 'aa.2']) follower.appending(append)
+    follower.appended('1.aa.1-2', cursor(1))
+    follower.appended('1.aa.2-3', '1.aa.1-2')
+    expect(follower.position).toBe(null)
+    follower.heard(said(1))
+    // Nobody else may have listened: then ours are not said again.
+    follower.heard({ type: 'entry', cursor: cursor(4), previous: '1.aa.2-3', update: new Uint8Array(1) })
+    await Promise.resolve()
+    expect([follower.position, wanted.count, given]).toEqual([cursor(4), 0, [1, 4]])
+  })
+
+  test('when its own append is answered during a reading that does not contain it', async () => {
+    const { follower, wanted, read } = await live()
+    follower.doubt()
+    follower.appending('aa.1')
+    const reading = read(entries(1))
+    follower.appended('1.aa.1-2', cursor(1))
+    await reading
+    await Promise.resolve()
+    expect([follower.position, wanted.count]).toEqual(['1.aa.1-2', 1])
+  })
+
   test('when its own append is answered before, or after, it is heard of', async () => {
     const { follower, given, wanted } = await live()
     const own = { cursor: '1.aa.1-1', previous: null }

@@ -66,19 +66,20 @@ export class FaultySocket implements SocketLike {
   cut(): void {
     this.#incoming.clear()
     this.#outgoing.clear()
-    this.#socket?.close()
+    if (this.#socket !== null) leave(this.#socket)
     this.#end(new CloseEvent('close', { code: ABNORMAL }))
   }
 
   #listen(socket: WebSocket): void {
     socket.addEventListener('open', (event) => {
       this.#incoming.put(0, () => {
-        if (this.#readyState === 0) this.#readyState = 1
+        if (this.#readyState !== 0) return
+        this.#readyState = 1
         this.onopen?.(event as never)
       })
     })
     socket.addEventListener('message', (event: MessageEvent<ArrayBuffer>) => {
-      this.#incoming.put(event.data.byteLength, () => this.onmessage?.(event as never))
+      if (this.#readyState < 3) this.#incoming.put(event.data.byteLength, () => this.onmessage?.(event as never))
     })
     socket.addEventListener('error', (event) => {
       if (this.#readyState < 3) this.onerror?.(event as never)
@@ -92,4 +93,10 @@ export class FaultySocket implements SocketLike {
     this.#network.sockets.delete(this)
     this.onclose?.(event as never)
   }
+}
+
+/** A browser complains on its console about a socket that is closed before it is open; this one waits until it is. */
+function leave(socket: WebSocket): void {
+  if (socket.readyState === WebSocket.CONNECTING) socket.addEventListener('open', () => socket.close())
+  else socket.close()
 }

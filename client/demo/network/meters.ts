@@ -8,7 +8,7 @@ interface Meter {
 
 const METERS: readonly Meter[] = [
   { label: 'Round trip', read: ({ rtt }) => milliseconds(rtt) },
-  { label: 'Time to saved', read: ({ stats }) => milliseconds(stats.savedAfter) },
+  { label: 'Saved after', read: ({ stats }) => milliseconds(stats.savedAfter) },
   { label: 'Reconnects', read: ({ stats }) => String(stats.reconnects) },
   { label: 'Received', read: ({ stats }) => bytes(stats.bytesIn) },
   { label: 'Sent', read: ({ stats }) => bytes(stats.bytesOut) },

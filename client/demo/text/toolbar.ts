@@ -24,6 +24,7 @@ export function fillTextToolbar(toolbar: HTMLElement, editor: Editor): void {
     })
   const levels = levelMenu(editor)
   const inTable = group(IN_TABLE)
+  for (const button of inTable) button.classList.add('in-table')
   toolbar.replaceChildren(
     ...group(HISTORY),
     rule(),

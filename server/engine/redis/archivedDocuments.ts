@@ -1,8 +1,8 @@
 import { StorageError } from '../../../shared/errors.ts'
 import type { Archive, ArchiveReference } from '../archive/archive.ts'
-import type { Cursor, ListQuery, Loaded, Snapshot } from '../engine.ts'
+import type { ListQuery, Loaded, Snapshot } from '../engine.ts'
 import { asLoaded, type Documents } from './documents.ts'
-import type { Appended, DocumentStore, Stored } from './documentStore.ts'
+import type { Append, Appended, DocumentStore, Stored } from './documentStore.ts'
 import type { DocumentKeys } from './keys.ts'
 import type { NameIndex } from './nameIndex.ts'
 
@@ -49,11 +49,11 @@ export class ArchivedDocuments implements Documents {
     return asLoaded(await this.#loadWhole(keys))
   }
 
-  async append(keys: DocumentKeys, append: string, update: Uint8Array, known: Cursor | null): Promise<Appended> {
-    const appended = await this.#store.append(keys, append, update, known)
+  async append(keys: DocumentKeys, append: Append): Promise<Appended> {
+    const appended = await this.#store.append(keys, append)
     if (appended !== null) return appended
     await this.#adopt(keys)
-    return this.#store.create(keys, append, update, known)
+    return this.#store.create(keys, append)
   }
 
   async remove(keys: DocumentKeys): Promise<void> {

@@ -21,6 +21,16 @@ import {
 import type { Shards } from './shards.ts'
 import { decodeSnapshot, encodeSnapshot } from './snapshotCodec.ts'
 
+export interface Append {
+  /** See `nextAppend`. */
+  readonly name: string
+  readonly update: Uint8Array
+  /** The last cursor this node has heard of, so that a storage that fell behind it is noticed. */
+  readonly known: Cursor | null
+  /** True when this node listens to the document's channel and has missed nothing. */
+  readonly listens: boolean
+}
+
 export interface Appended {
   readonly cursor: Cursor
   /** The entry before it. */
@@ -119,20 +129,16 @@ export class DocumentStore {
     return `${this.#node}.${(this.#appends++).toString(36)}`
   }
 
-  /**
-   * Null when the document does not exist: nothing was done.
-   *
-   * @param known the last cursor this node has heard of, so that a storage that fell behind it is noticed
-   */
-  async append(keys: DocumentKeys, append: string, update: Uint8Array, known: Cursor | null): Promise<Appended | null> {
-    const args = [keys.channel, append, asBuffer(update), known ?? '']
-    const reply = await this.#write('Appending', keys, appendScript, [...args, '', '0'])
+  /** Null when the document does not exist: nothing was done. */
+  async append(keys: DocumentKeys, { name, update, known, listens }: Append): Promise<Appended | null> {
+    const args = [keys.channel, name, asBuffer(update), known ?? '', '', '0', listens ? '1' : '0']
+    const reply = await this.#write('Appending', keys, appendScript, args)
     return reply === null ? null : readAppended(reply)
   }
 
   /** The same, for a document that may not exist yet. */
-  async create(keys: DocumentKeys, append: string, update: Uint8Array, known: Cursor | null): Promise<Appended> {
-    const args = [keys.channel, append, asBuffer(update), known ?? '', keys.name, '1']
+  async create(keys: DocumentKeys, { name, update, known }: Append): Promise<Appended> {
+    const args = [keys.channel, name, asBuffer(update), known ?? '', keys.name, '1', '0']
     // In this order no document exists without its name in the list; once more, since a removal may have passed between.
     await this.#names.add(keys.name)
     const reply = await this.#write('Appending', keys, appendScript, args)

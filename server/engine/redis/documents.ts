@@ -1,13 +1,13 @@
 import { StorageError } from '../../../shared/errors.ts'
-import type { Cursor, ListQuery, Loaded } from '../engine.ts'
-import type { Appended, DocumentStore, Stored } from './documentStore.ts'
+import type { ListQuery, Loaded } from '../engine.ts'
+import type { Append, Appended, DocumentStore, Stored } from './documentStore.ts'
 import type { DocumentKeys } from './keys.ts'
 import type { NameIndex } from './nameIndex.ts'
 
 /** Where whole documents are: in Redis alone, or in Redis and an archive. Everything else is in Redis. */
 export interface Documents {
   load(keys: DocumentKeys): Promise<Loaded>
-  append(keys: DocumentKeys, append: string, update: Uint8Array, known: Cursor | null): Promise<Appended>
+  append(keys: DocumentKeys, append: Append): Promise<Appended>
   remove(keys: DocumentKeys): Promise<void>
   list(query: ListQuery): Promise<readonly string[]>
   close(): Promise<void>
@@ -35,9 +35,9 @@ export class RedisDocuments implements Documents {
     throw new StorageError('STORAGE_UNAVAILABLE', `${JSON.stringify(keys.name)} is in an archive; ${advice}.`)
   }
 
-  async append(keys: DocumentKeys, append: string, update: Uint8Array, known: Cursor | null): Promise<Appended> {
-    const appended = await this.#store.append(keys, append, update, known)
-    return appended ?? this.#store.create(keys, append, update, known)
+  async append(keys: DocumentKeys, append: Append): Promise<Appended> {
+    const appended = await this.#store.append(keys, append)
+    return appended ?? this.#store.create(keys, append)
   }
 
   remove(keys: DocumentKeys): Promise<void> {

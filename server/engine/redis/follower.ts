@@ -10,6 +10,7 @@ type SaidEntry = Extract<Said, { type: 'entry' }>
 /** Entries kept while the log is being read; more than that are read from the log as well. */
 const MAX_LATER = 64
 const MAX_LATER_BYTES = 1024 * 1024
+const NO_BYTES = new Uint8Array(0)
 
 /** What was said since a reading began, and so may not be in it. */
 interface Later {
@@ -53,6 +54,8 @@ export class Follower implements Subscription {
   #position: Cursor | null
   #known: Cursor | null
   #state: State = { name: 'unsure' }
+  /** Our own entries that were answered before those in front of them were heard of: the entry before, and the entry. */
+  readonly #early = new Map<Cursor | null, Cursor>()
 
   constructor(options: FollowerOptions) {
     this.#options = options
@@ -82,11 +85,19 @@ export class Follower implements Subscription {
     this.#options.onEnd(this)
   }
 
+  /** True when nothing was missed so far. */
+  get isLive(): boolean {
+    return this.#state.name === 'live'
+  }
+
   /** Something may have been missed. */
   doubt(): void {
     // What is being read may be older than the doubt.
     if (this.#state.name === 'reading') this.#state.later.overflowed = true
-    if (this.#state.name === 'live') this.#state = { name: 'unsure' }
+    if (this.#state.name === 'live') {
+      this.#state = { name: 'unsure' }
+      this.#early.clear()
+    }
     // Last: it may be read at once.
     if (this.#state.name === 'unsure') this.#options.wantRead(this)
   }
@@ -122,13 +133,9 @@ export class Follower implements Subscription {
   appended(cursor: Cursor, previous: Cursor | null): void {
     this.#own.succeed(cursor)
     this.#learn(cursor)
-    if (this.#state.name !== 'live') return
-    if (previous === this.#reached) {
-      this.#options.onVerified(this)
-      this.#advance(cursor)
-    }
-    // A new epoch is begun for somebody whose past was lost, and that is us if it does not connect.
-    else if (this.#reached !== null && parsePlace(cursor)?.epoch !== parsePlace(this.#reached)?.epoch) this.doubt()
+    if (this.#state.name === 'live') this.#ownEntry(cursor, previous)
+    // Nobody may say it again: it is kept like what others say meanwhile.
+    if (this.#state.name === 'reading') keep(this.#state.later, { type: 'entry', cursor, previous, update: NO_BYTES })
   }
 
   /** Reads the log once with `follow`, which is given the last known cursor. Never rejects. */
@@ -180,24 +187,44 @@ export class Follower implements Subscription {
     this.doubt()
   }
 
+  #ownEntry(cursor: Cursor, previous: Cursor | null): void {
+    if (previous === this.#reached) {
+      this.#options.onVerified(this)
+      return this.#advance(cursor)
+    }
+    // A new epoch is begun for somebody whose past was lost, and that is us if it does not connect.
+    const isNewEpoch = this.#reached !== null && parsePlace(cursor)?.epoch !== parsePlace(this.#reached)?.epoch
+    if (isNewEpoch || this.#early.size >= MAX_LATER) this.doubt()
+    // What others appended before it is still on its way.
+    else if (isLater(cursor, this.#reached)) this.#early.set(previous, cursor)
+  }
+
   #give(entry: Entry): void {
     if (this.#own.wrote(entry.cursor) && this.#own.pass(entry.cursor)) return this.#advance(entry.cursor)
     const { cursor } = entry
-    this.#reached = cursor
-    this.#learn(cursor)
     const update = ownBytes(entry.update)
     this.#tell((sink) => {
       this.#position = cursor
       sink.entry({ cursor, update })
     })
+    this.#reach(cursor)
   }
 
   #advance(cursor: Cursor): void {
-    this.#reached = cursor
-    this.#learn(cursor)
     this.#tell(() => {
       this.#position = cursor
     })
+    this.#reach(cursor)
+  }
+
+  /** What is told about the entry has been told before this. */
+  #reach(cursor: Cursor): void {
+    this.#reached = cursor
+    this.#learn(cursor)
+    const next = this.#early.get(cursor)
+    if (next === undefined) return
+    this.#early.delete(cursor)
+    this.#advance(next)
   }
 
   #learn(cursor: Cursor): void {

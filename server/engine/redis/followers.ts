@@ -22,6 +22,8 @@ interface Followed {
   readonly follower: Follower
   /** Where its channel is listened to; null: nowhere. */
   feed: Connection | null
+  /** True once the server has confirmed that. */
+  isHeard: boolean
   /** When it is looked after, unless something connects earlier. */
   due: number
 }
@@ -54,6 +56,13 @@ export class Followers {
     return this.#followed.get(keys.channel)?.follower ?? null
   }
 
+  /** True when what is said about the document is heard, and nothing was missed so far. */
+  hears(keys: DocumentKeys): boolean {
+    const followed = this.#followed.get(keys.channel)
+    const feed = this.#options.shards.of(keys.slot)?.feed ?? null
+    return feed !== null && followed?.feed === feed && followed.isHeard && followed.follower.isLive
+  }
+
   follow(keys: DocumentKeys, after: Cursor | null, sink: Sink): Subscription {
     this.get(keys)?.end()
     const follower = new Follower({
@@ -65,7 +74,12 @@ export class Followers {
       wantRead: (wanting) => this.#readings.want(wanting),
       onEnd: (ended) => this.#ended(ended),
     })
-    this.#followed.set(keys.channel, { follower, feed: null, due: this.#options.clock.now() + SWEEP_MS })
+    this.#followed.set(keys.channel, {
+      follower,
+      feed: null,
+      isHeard: false,
+      due: this.#options.clock.now() + SWEEP_MS,
+    })
     if (this.#closed) follower.end()
     else this.#cancelTick ??= this.#tickLater()
     this.#listen(this.#followed.get(keys.channel))
@@ -122,11 +136,17 @@ export class Followers {
 
   /** First the channel, then the log: what is appended in between is in one of them. */
   #listenOn(feed: Connection, group: readonly Followed[]): void {
-    for (const followed of group) followed.feed = feed
+    for (const followed of group) {
+      followed.feed = feed
+      followed.isHeard = false
+    }
     const channels = group.map(({ follower }) => follower.keys.channel)
     feed.follow(channels, this.#onSaid).then(
       () => {
-        for (const { follower } of group) follower.doubt()
+        for (const followed of group) {
+          if (followed.feed === feed) followed.isHeard = true
+          followed.follower.doubt()
+        }
       },
       () => {
         // The connection is gone, or the slot has moved: the next connection, or the next look, comes back to it.

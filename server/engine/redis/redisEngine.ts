@@ -18,8 +18,9 @@ import { Archiver } from './archiver.ts'
 import { type Documents, RedisDocuments } from './documents.ts'
 import { DocumentStore } from './documentStore.ts'
 import { closedError } from './errors.ts'
+import type { Follower } from './follower.ts'
 import { Followers } from './followers.ts'
-import { KeySpace } from './keys.ts'
+import { type DocumentKeys, KeySpace } from './keys.ts'
 import { mergeUpdates } from '../mergeUpdates.ts'
 import { encodeMessage } from './message.ts'
 import { NameIndex } from './nameIndex.ts'
@@ -153,22 +154,30 @@ class RedisEngine implements Engine {
   }
 
   append(document: string, update: Uint8Array): Promise<Cursor> {
-    return this.#use(async () => {
+    return this.#use(() => {
       const keys = this.#keySpace.of(document)
-      const append = this.#store.nextAppend()
       const follower = this.#followers.get(keys)
-      if (follower === null) return (await this.#documents.append(keys, append, update, null)).cursor
-      follower.appending(append)
-      try {
-        const { cursor, previous } = await this.#documents.append(keys, append, update, follower.known)
-        follower.appended(cursor, previous)
-        return cursor
-      } catch (error) {
-        const cursor = follower.appendFailed(append)
-        if (cursor === null) throw error
-        return cursor
-      }
+      const name = this.#store.nextAppend()
+      return follower === null ? this.#appendUnheard(keys, name, update) : this.#append(follower, name, update)
     })
+  }
+
+  async #appendUnheard(keys: DocumentKeys, name: string, update: Uint8Array): Promise<Cursor> {
+    return (await this.#documents.append(keys, { name, update, known: null, listens: false })).cursor
+  }
+
+  async #append(follower: Follower, name: string, update: Uint8Array): Promise<Cursor> {
+    follower.appending(name)
+    try {
+      const append = { name, update, known: follower.known, listens: this.#followers.hears(follower.keys) }
+      const { cursor, previous } = await this.#documents.append(follower.keys, append)
+      follower.appended(cursor, previous)
+      return cursor
+    } catch (error) {
+      const cursor = follower.appendFailed(name)
+      if (cursor === null) throw error
+      return cursor
+    }
   }
 
   compact(document: string, base: Cursor | null, upTo: Cursor, snapshot: Snapshot): Promise<boolean> {

@@ -50,7 +50,9 @@ end`
 
 /**
  * Appends and tells the others. ARGV: 1 channel, 2 name of the append, 3 update, 4 the last cursor the node knows or '',
- * 5 name of the document, 6 '1' when that has just been put into the list of names. Replies with the cursor and the one
+ * 5 name of the document, 6 '1' when that has just been put into the list of names, 7 '1' when the node listens itself: if
+ * nobody else does, nothing is said (most documents are on one node, and its echo was half of what an append cost it; a
+ * listener that is counted here and is not ours misses it until it looks by itself). Replies with the cursor and the one
  * before it; nothing was done, and the reply is nil, when the document is new and its name not yet in the list.
  *
  * A node that knows more than there is has seen a past that was lost: a new epoch keeps its cursors apart from the new
@@ -86,7 +88,10 @@ local cursor = string.format('%.0f.%s-%.0f', epoch, ARGV[2], sequence)
 redis.call('XADD', KEYS[1], id, 'a', ARGV[2], 'u', ARGV[3])
 redis.call('HSET', KEYS[2], 'head', cursor)
 head = head or ''
-redis.call('SPUBLISH', ARGV[1], string.char(1, 1, #cursor) .. cursor .. string.char(#head) .. head .. ARGV[3])
+local listeners = ARGV[7] == '1' and redis.pcall('PUBSUB', 'SHARDNUMSUB', ARGV[1])[2]
+if listeners ~= 1 then
+  redis.call('SPUBLISH', ARGV[1], string.char(1, 1, #cursor) .. cursor .. string.char(#head) .. head .. ARGV[3])
+end
 return {cursor, head}`)
 
 /**
