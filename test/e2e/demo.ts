@@ -52,7 +52,7 @@ export class Demo {
 
   /** Fails the test when a page has complained. */
   async end(): Promise<void> {
-    const { complaints } = this
+    const complaints = [...this.complaints] // not what is broken off by the closing itself
     await Promise.all(this.#browser.contexts().map((context) => context.close()))
     await this.#server?.kill()
     await rm(this.#directory, { recursive: true, force: true })

@@ -152,8 +152,16 @@ describe.skipIf(missing !== null)('cold documents leave Redis', () => {
   }
 
   async function archivedEverything(): Promise<void> {
-    await age()
-    await eventually(async () => (await logs()) === 0, 'every document is in the archive', patience)
+    // Nodes that move the same document at once may both give up; it has been touched then, and is left for a while.
+    let agedAt = -Infinity
+    const areAll = async (): Promise<boolean> => {
+      if ((await logs()) === 0) return true
+      if (performance.now() - agedAt < 2_000) return false
+      await age()
+      agedAt = performance.now()
+      return false
+    }
+    await eventually(areAll, 'every document is in the archive', { within: 60_000 })
   }
 
   test('and are served as they were, by any node; cursors go on', async () => {
@@ -272,23 +280,27 @@ describe.skipIf(missing !== null)('cold documents leave Redis', () => {
     expect([textOf(await engine.load('a')), await inRedis()]).toEqual(['one two', { logs: 1, archived: 0 }])
   })
 
-  test('two nodes that move the same documents, again and again while they are edited, lose nothing', async () => {
-    const [{ engine }, { engine: peer }] = [await open(), await open()]
-    const writers = ['a', 'b', 'c', 'd'].map((name) => ({ name, writer: new Writer() }))
-    for (let round = 0; round < 12; round++) {
-      // In turns: when all have moved, and while they do.
-      await (round % 2 === 0 ? archivedEverything() : age())
-      const node = round % 4 < 2 ? engine : peer
-      for (const { name, writer } of writers) {
-        await writer.write(node, name, `${String(round)} `)
-        if (round % 3 === 2) await writer.compact(node, name)
+  test(
+    'two nodes that move the same documents, again and again while they are edited, lose nothing',
+    { timeout: 300_000 },
+    async () => {
+      const [{ engine }, { engine: peer }] = [await open(), await open()]
+      const writers = ['a', 'b', 'c', 'd'].map((name) => ({ name, writer: new Writer() }))
+      for (let round = 0; round < 12; round++) {
+        // In turns: when all have moved, and while they do.
+        await (round % 2 === 0 ? archivedEverything() : age())
+        const node = round % 4 < 2 ? engine : peer
+        for (const { name, writer } of writers) {
+          await writer.write(node, name, `${String(round)} `)
+          if (round % 3 === 2) await writer.compact(node, name)
+        }
       }
-    }
-    await archivedEverything()
-    for (const { name, writer } of writers) {
-      expect(textOf(await peer.load(name))).toBe(writer.doc.getText('t').toString())
-    }
-  })
+      await archivedEverything()
+      for (const { name, writer } of writers) {
+        expect(textOf(await peer.load(name))).toBe(writer.doc.getText('t').toString())
+      }
+    },
+  )
 
   test('C122: what Redis forgets of the last seconds does not matter: parts are dropped long after', async () => {
     const { engine } = await open()
