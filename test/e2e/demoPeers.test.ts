@@ -42,17 +42,18 @@ describe.skipIf(chromiumPath === undefined)('the demo: beside stock providers', 
     await tiptap.keyboard.press('Control+End')
     await codemirror.locator('.cm-content').click()
     await codemirror.keyboard.press('Control+End')
+    await coder.keyboard.press('Control+Home')
     await Promise.all([
       tiptap.keyboard.type(' From Tiptap.'),
       codemirror.keyboard.type('\nlet stock = 2'),
       text.keyboard.type(' More.'),
-      coder.keyboard.type('0'),
+      coder.keyboard.type('// '),
     ])
     for (const page of [text, coder]) await says(page, 'Saved')
     await expect.poll(async () => (await paragraphs(text))[0]?.length, { timeout: WAIT_MS }).toBe(33)
-    await expect.poll(() => code(coder), { timeout: WAIT_MS }).toBe('let demo = 10\nlet stock = 2')
+    await expect.poll(() => code(coder), { timeout: WAIT_MS }).toBe('// let demo = 1\nlet stock = 2')
     const [paragraph] = await paragraphs(text)
-    const expected = { code: 'let demo = 10\nlet stock = 2', richText: `<paragraph>${paragraph}</paragraph>` }
+    const expected = { code: '// let demo = 1\nlet stock = 2', richText: `<paragraph>${paragraph}</paragraph>` }
     for (const page of [codemirror, tiptap]) {
       await expect.poll(() => wholeDocument(page), { timeout: WAIT_MS }).toEqual(expected)
     }
