@@ -1,8 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Engine, EngineHealth } from '../../server/engine/engine.ts'
 import { openRedisEngine } from '../../server/engine/redis/redisEngine.ts'
 import type { RedisEngineOptions } from '../../server/engine/redis/redisEngine.ts'
-import { hurriedClock } from '../support/clocks.ts'
+import { hurriedClock, patientClock } from '../support/clocks.ts'
 import { EngineListener } from '../support/engineListener.ts'
 import { eventually } from '../support/eventually.ts'
 import { RedisProxy } from '../support/redisProxy.ts'
@@ -172,6 +173,8 @@ describe.skipIf(redisMissing !== null)('the Redis engine in trouble', () => {
       '\x01\x01\x02ab\x09',
       '\x01\x02\x00\x00x',
       'x'.repeat(9),
+      // A year that no clock shows: whoever believed it would raise every later epoch above it.
+      `\x01\x01\x199999999999999999.evil.0-1\x00x`,
     ]
     for (const message of poison) await server.command('SPUBLISH', channel, message)
     await peer.append('a', bytes(2))
@@ -182,6 +185,54 @@ describe.skipIf(redisMissing !== null)('the Redis engine in trouble', () => {
     await peer.append('a', bytes(3))
     await eventually(() => listener.values.includes(3), 'what is sound arrives')
     expect([listener.values, listener.stales]).toEqual([[1, 2, 3], 0])
+  })
+
+  test('a document that takes longer to come than an answer may is read in pieces, and keeps nobody waiting', async () => {
+    const proxy = await RedisProxy.start(server.port)
+    cleanups.push(() => proxy.dispose())
+    const peer = await open()
+    const [state, update] = [randomBytes(5_000_000), randomBytes(3_000_000)]
+    const cursor = await peer.append('big', bytes(1))
+    await peer.compact('big', null, cursor, { state, stateVector: bytes(1) })
+    for (const each of [update, bytes(7)]) await peer.append('big', each)
+    // 8 MB take 4 s.
+    proxy.bytesPerSecond = 2_000_000
+    const engine = await open({ url: proxy.url, timeoutMs: 2_000 })
+    const loading = engine.load('big')
+    await engine.append('small', bytes(1))
+    const { snapshot, tail } = await loading
+    expect(Buffer.compare(snapshot?.state ?? bytes(), state)).toBe(0)
+    expect(tail.map((entry) => Buffer.compare(entry.update, update))).toContain(0)
+    expect([tail.length, engine.health().state]).toEqual([2, 'ok'])
+  })
+
+  test('C121: who opens what Redis has just lost is not shown an empty document while another node holds it', async () => {
+    const [holder, newcomer] = [await open(), await open({ clock: patientClock })]
+    const listener = new EngineListener(holder, 'a')
+    await holder.append('a', bytes(1))
+    await eventually(() => listener.position !== null, 'the follower is there')
+    expect(await newcomer.load('b')).toMatchObject({ head: null })
+    await server.command('FLUSHALL')
+    // Nobody has written since: the question itself makes the holder look.
+    await expect(newcomer.load('a')).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    expect(listener.stales).toBe(1)
+    expect(await holder.load('a')).toMatchObject({ head: null, tail: [] })
+    await holder.append('a', bytes(1))
+    expect(await stored(newcomer, 'a')).toEqual([1])
+  })
+
+  test('C121: after a restart of Redis a document that is not there is not taken for new at once', async () => {
+    const engine = await open()
+    await server.stop('SIGKILL')
+    await server.forget()
+    await server.resume()
+    const refusals: string[] = []
+    const load = async (): Promise<boolean> => {
+      const loaded = await engine.load('b').catch((error: unknown) => refusals.push(String(error)))
+      return typeof loaded !== 'number' && loaded.head === null
+    }
+    await eventually(load, 'it is taken for new in the end')
+    expect(refusals.at(-1)).toContain('a node may be about to put it back')
   })
 
   test.each([0.2, 1])('with %d of all messages lost, everything arrives without a further edit', async (share) => {

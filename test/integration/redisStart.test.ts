@@ -88,6 +88,31 @@ describe.skipIf(redisMissing !== null)('opening the Redis engine', () => {
     await engine.append('a', bytes(1))
   })
 
+  test.each([
+    { rights: ['~*'], forbidden: 'SPUBLISH' },
+    { rights: ['~other:*', '&*'], forbidden: 'key' },
+    { rights: ['~*', '&*', '-xtrim'], forbidden: 'XTRIM' },
+    { rights: ['~*', '&*', '-evalsha'], forbidden: 'evalsha' },
+  ])('a user who may not do all that is needed is refused: $rights', async ({ rights, forbidden }) => {
+    const server = await start()
+    const commands = rights.filter((right) => right.startsWith('-'))
+    const places = rights.filter((right) => !right.startsWith('-'))
+    await server.command('ACL', 'SETUSER', 'app', 'on', '>pw', ...places, '+@all', ...commands)
+    const { code, message } = await refusal({ url: server.url.replace('//', '//app:pw@'), patienceMs: 60_000 })
+    expect(code).toBe('STORAGE_UNAVAILABLE')
+    expect(message).toMatch(/^Opening redis:.* failed: NOPERM .*\.$/)
+    expect(message).toContain(forbidden)
+  })
+
+  test('a user who loses the right to publish stores each entry once', async () => {
+    const server = await start()
+    await server.command('ACL', 'SETUSER', 'app', 'on', '>pw', '~*', '&*', '+@all')
+    const { engine } = await open({ url: server.url.replace('//', '//app:pw@') })
+    await server.command('ACL', 'SETUSER', 'app', 'resetchannels')
+    await engine.append('a', bytes(1))
+    expect((await engine.load('a')).tail).toHaveLength(1)
+  })
+
   test('nobody there: waited for as long as is asked, then one sentence', async () => {
     const port = String(await freePort())
     const { code, message } = await refusal({ url: `redis://127.0.0.1:${port}`, patienceMs: 3_000 })

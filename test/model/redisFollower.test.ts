@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Cursor, Entry, Sink } from '../../server/engine/engine.ts'
-import type { Followed } from '../../server/engine/redis/documentStore.ts'
+import type { Followed } from '../../server/engine/redis/documentReader.ts'
 import { Follower } from '../../server/engine/redis/follower.ts'
 import { KeySpace } from '../../server/engine/redis/keys.ts'
 import type { Said } from '../../server/engine/redis/message.ts'
@@ -65,6 +65,7 @@ class World implements Sink {
       sink: this,
       onVerified: () => undefined,
       wantRead: () => (this.#wantsRead = true),
+      onLost: () => undefined,
       onEnd: () => undefined,
     })
   }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../server/clock.ts'
+import { type Clock, systemClock } from '../../server/clock.ts'
 
 /**
  * `now` stands still until the test moves it: budgets do not refill, and rates are exact. Timers end when their time has
@@ -44,4 +44,10 @@ export const hurriedClock: Clock = {
     const timer = setTimeout(task, milliseconds / 20).unref()
     return () => clearTimeout(timer)
   },
+}
+
+/** The real one, on which everything that waits waits five times as long: for what must not come too early. */
+export const patientClock: Clock = {
+  ...systemClock,
+  after: (milliseconds, call) => systemClock.after(milliseconds * 5, call),
 }

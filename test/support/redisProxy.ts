@@ -19,6 +19,8 @@ const SHARDED_MESSAGE = Buffer.from('>3\r\n$8\r\nsmessage\r\n')
 export class RedisProxy {
   /** Share of messages on sharded channels that never arrive, 0 to 1; may be changed at any time. */
   lostShare = 0
+  /** What a connection carries from the server in a second, as long as there is more. */
+  bytesPerSecond = Infinity
   /** Messages that arrived, and that did not. */
   readonly counts = { passed: 0, lost: 0 }
   readonly #server: Server
@@ -71,6 +73,9 @@ export class RedisProxy {
     client.on('data', (chunk) => upstream.write(chunk))
     upstream.on('data', (chunk) => {
       for (const frame of frames.split(chunk)) if (this.#passes(frame)) client.write(frame)
+      if (this.bytesPerSecond === Infinity) return
+      upstream.pause()
+      setTimeout(() => upstream.resume(), (chunk.length / this.bytesPerSecond) * 1000)
     })
     const end = (): void => {
       this.#pairs.delete(pair)

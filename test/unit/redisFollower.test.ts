@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Cursor, Sink } from '../../server/engine/engine.ts'
-import type { Followed } from '../../server/engine/redis/documentStore.ts'
+import type { Followed } from '../../server/engine/redis/documentReader.ts'
 import { Follower } from '../../server/engine/redis/follower.ts'
 import { KeySpace } from '../../server/engine/redis/keys.ts'
 import type { Said } from '../../server/engine/redis/message.ts'
@@ -40,6 +40,7 @@ async function live(): Promise<Watched> {
     sink,
     onVerified: () => undefined,
     wantRead: () => (wanted.count += 1),
+    onLost: () => undefined,
     onEnd: () => undefined,
   })
   const read = (followed: Followed | 'lost' | Promise<Followed>): Promise<unknown> =>
@@ -125,6 +126,7 @@ describe('a follower does not ask', () => {
         readings.count += 1
         if (readings.count < 10) void wanting.read(async () => entries())
       },
+      onLost: () => undefined,
       onEnd: () => undefined,
     })
     follower.doubt()

@@ -206,7 +206,14 @@ describe('what a server says of itself', () => {
       appendonly: 'yes',
       appendfsync: 'always',
     })
-    expect(await checkServer(valkey, 'standalone')).toEqual({ durability: 'fsync', warnings: [] })
+    expect(await checkServer(valkey, 'standalone')).toEqual({ durability: 'fsync', run: '', warnings: [] })
+  })
+
+  test('where another server may take over, the disk of this one is not what "saved" means', async () => {
+    const config = { appendonly: 'yes', appendfsync: 'always', 'min-replicas-to-write': '0' }
+    const facts = await checkServer(connection('redis_version:7.4.0 role:master', config), 'sentinel')
+    expect(facts.durability).toBe('everysec')
+    expect(facts.warnings).toEqual([expect.stringContaining('set min-replicas-to-write to 1')])
   })
 
   test('without CONFIG nothing is claimed that is not known', async () => {

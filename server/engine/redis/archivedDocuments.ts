@@ -2,7 +2,8 @@ import { StorageError } from '../../../shared/errors.ts'
 import type { Archive, ArchiveReference } from '../archive/archive.ts'
 import type { ListQuery, Loaded, Snapshot } from '../engine.ts'
 import { asLoaded, type Documents } from './documents.ts'
-import type { Append, Appended, DocumentStore, Stored } from './documentStore.ts'
+import type { Stored } from './documentReader.ts'
+import type { Append, Appended, DocumentStore } from './documentStore.ts'
 import type { DocumentKeys } from './keys.ts'
 import type { NameIndex } from './nameIndex.ts'
 
@@ -45,8 +46,8 @@ export class ArchivedDocuments implements Documents {
     this.#merge = merge
   }
 
-  async load(keys: DocumentKeys): Promise<Loaded> {
-    return asLoaded(await this.#loadWhole(keys))
+  async load(keys: DocumentKeys, isHolder: boolean): Promise<Loaded> {
+    return asLoaded(await this.#loadWhole(keys, isHolder))
   }
 
   async append(keys: DocumentKeys, append: Append): Promise<Appended> {
@@ -93,9 +94,9 @@ export class ArchivedDocuments implements Documents {
   }
 
   /** With the parts that are in the archive as its snapshot. */
-  async #loadWhole(keys: DocumentKeys): Promise<Stored> {
+  async #loadWhole(keys: DocumentKeys, isHolder = false): Promise<Stored> {
     for (let attempt = 1; ; attempt++) {
-      const stored = await this.#store.load(keys)
+      const stored = await this.#store.load(keys, isHolder)
       if (stored.head === null && !stored.removed && (await this.#adopt(keys))) continue
       if (stored.archived.length === 0) return stored
       try {

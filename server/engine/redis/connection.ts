@@ -38,6 +38,12 @@ export interface ConnectionOptions {
   readonly onMoved?: () => void
 }
 
+/**
+ * Bytes a link carries in a millisecond, at least. What is on its way to the server has so much more time: a document
+ * of 36 MB took a busy Redis more than 5 s, was sent again, and was stored several times.
+ */
+const SLOWEST_LINK = 512
+
 /** How often a connection that owes answers is looked at, as a part of its time limit. */
 const LOOKS_PER_TIMEOUT = 5
 
@@ -47,7 +53,8 @@ const LOOKS_PER_TIMEOUT = 5
  *
  * The library limits only the time until a command is written (and pays an AbortSignal for each). A server that takes
  * commands and never answers is what hurts, so the limit here is on silence: answers come in order, and while some are
- * owed, one must come within `timeoutMs`.
+ * owed, one must come within `timeoutMs`; later when much is on its way to it. What it sends is read in pieces of bounded
+ * size (`documentReader.ts`), so that every answer fits into that time.
  */
 export class Connection {
   readonly address: Address
@@ -58,6 +65,8 @@ export class Connection {
   /** Why it ended; null while it has not. */
   #end: Error | null = null
   #owed = 0
+  /** Bytes of what has no answer yet. */
+  #owedBytes = 0
   #quietSince = 0
   #cancelLook: (() => void) | null = null
   #drained: (() => void) | null = null
@@ -85,7 +94,7 @@ export class Connection {
   }
 
   send(args: readonly Argument[]): Promise<Reply> {
-    return this.#watch(this.#client.sendCommand<Reply>(args))
+    return this.#watch(this.#client.sendCommand<Reply>(args), sizeOf(args))
   }
 
   /** Resolves when the server has confirmed: whatever is said from then on is heard. */
@@ -123,25 +132,27 @@ export class Connection {
     }
   }
 
-  #watch<T>(answer: Promise<T>): Promise<T> {
+  #watch<T>(answer: Promise<T>, bytes = 0): Promise<T> {
     if (this.#owed === 0) this.#quietSince = this.#clock.now()
     this.#owed += 1
+    this.#owedBytes += bytes
     this.#cancelLook ??= this.#lookLater()
     return answer.then(
       (value) => {
-        this.#settled()
+        this.#settled(bytes)
         return value
       },
       (error: unknown) => {
-        this.#settled()
+        this.#settled(bytes)
         // What the library says of commands it could not finish is that it was told to stop.
         throw this.#end ?? toError(error)
       },
     )
   }
 
-  #settled(): void {
+  #settled(bytes: number): void {
     this.#owed -= 1
+    this.#owedBytes -= bytes
     this.#quietSince = this.#clock.now()
     if (this.#owed > 0) return
     this.#drained?.()
@@ -152,7 +163,8 @@ export class Connection {
     return this.#clock.after(this.#timeoutMs / LOOKS_PER_TIMEOUT, () => {
       this.#cancelLook = null
       if (this.#owed === 0) return
-      if (this.#clock.now() - this.#quietSince >= this.#timeoutMs) this.#lost(this.#silence())
+      const limit = this.#timeoutMs + this.#owedBytes / SLOWEST_LINK
+      if (this.#clock.now() - this.#quietSince >= limit) this.#lost(this.#silence())
       else this.#cancelLook = this.#lookLater()
     })
   }
@@ -175,6 +187,10 @@ export class Connection {
     this.#drained?.()
     this.#drained = null
   }
+}
+
+function sizeOf(args: readonly Argument[]): number {
+  return args.reduce((sum, arg) => sum + arg.length, 0)
 }
 
 function createClient({ redis, target, address, timeoutMs }: ConnectionOptions): Client {

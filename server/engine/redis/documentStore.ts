@@ -1,25 +1,25 @@
-import { StorageError, toError } from '../../../shared/errors.ts'
 import type { ArchiveReference } from '../archive/archive.ts'
-import type { Cursor, Entry, Loaded, Snapshot } from '../engine.ts'
-import type { Argument, Reply } from './connection.ts'
-import { asStorageError, replyCode } from './errors.ts'
+import type { Clock } from '../../clock.ts'
+import type { Cursor, Entry, Snapshot } from '../engine.ts'
+import type { Reply } from './connection.ts'
+import { DocumentReader, type Followed, type Stored } from './documentReader.ts'
 import type { DocumentKeys } from './keys.ts'
 import { LOOK_MESSAGE } from './message.ts'
 import type { NameIndex } from './nameIndex.ts'
-import { cursorOf, parsePlace } from './redisCursor.ts'
+import { parsePlace } from './redisCursor.ts'
+import { asList, asOptionalText, asText } from './replies.ts'
+import { ScriptCalls } from './scriptCalls.ts'
 import {
   adoptScript,
   appendScript,
   coldScript,
   compactScript,
-  followScript,
-  loadScript,
+  holdScript,
   removeScript,
   retireScript,
-  type Script,
 } from './scripts.ts'
 import type { Shards } from './shards.ts'
-import { decodeSnapshot, encodeSnapshot } from './snapshotCodec.ts'
+import { encodeSnapshot } from './snapshotCodec.ts'
 
 export interface Append {
   /** See `nextAppend`. */
@@ -37,91 +37,48 @@ export interface Appended {
   readonly previous: Cursor | null
 }
 
-/** What came after a cursor. */
-export interface Followed {
-  readonly entries: readonly Entry[]
-  /** True when that was not all. */
-  readonly more: boolean
-}
-
 /** Commands without an answer beyond which nothing is said any more: only a server that hangs owes that much. */
 const MAX_OWED = 10_000
 
-/** A document as Redis has it. */
-export interface Stored extends Loaded {
-  /** What else belongs to it, in the archive: then there is no snapshot here. */
-  readonly archived: readonly ArchiveReference[]
-  /** What belonged to it once, in the archive: nothing needs it, except a Redis that has lost the last seconds. */
-  readonly spent: readonly ArchiveReference[]
-  /** True when there is no document because it has just been removed. */
-  readonly removed: boolean
+/** Milliseconds within which a node that holds what Redis has lost puts it back, or has died meanwhile. */
+export const HOLD_MS = 10_000
+
+export interface DocumentStoreOptions {
+  readonly shards: Shards
+  readonly names: NameIndex
+  readonly node: string
+  readonly clock: Clock
 }
 
-const NOTHING: Stored = {
-  base: null,
-  snapshot: null,
-  tail: [],
-  head: null,
-  damaged: false,
-  archived: [],
-  spent: [],
-  removed: false,
-}
-
-/** The logs in Redis: calls the scripts and understands their replies. */
+/** The logs in Redis: what changes them here, what reads them in `documentReader.ts`. */
 export class DocumentStore {
   readonly #shards: Shards
+  readonly #calls: ScriptCalls
+  readonly #reader: DocumentReader
   readonly #names: NameIndex
   readonly #node: string
   #appends = 0
 
-  constructor(shards: Shards, names: NameIndex, node: string) {
+  constructor({ shards, names, node, clock }: DocumentStoreOptions) {
     this.#shards = shards
+    this.#calls = new ScriptCalls(shards)
+    this.#reader = new DocumentReader({ calls: this.#calls, shards, names, clock })
     this.#names = names
     this.#node = node
   }
 
-  async load(keys: DocumentKeys): Promise<Stored> {
-    const reply = await this.#run('Loading', keys, loadScript, [])
-    if (!Array.isArray(reply) || reply.length === 0) return { ...NOTHING, removed: !Array.isArray(reply) }
-    const [name, head, base, snapshot, entries, archived, spent] = asList(reply)
-    this.#names.assure(keys.name)
-    if (!Buffer.isBuffer(name) || name.toString('utf8') !== keys.name)
-      throw foreign(keys, 'another document has the same keys')
-    return {
-      base: asOptionalText(base),
-      snapshot: Buffer.isBuffer(snapshot) ? readSnapshot(keys, snapshot) : null,
-      tail: asList(entries).map(readEntry),
-      head: asText(head),
-      damaged: false,
-      archived: asWords(archived),
-      spent: asWords(spent),
-      removed: false,
-    }
+  /** @param isHolder this node has the document, and the log may not: nobody else is asked or waited for */
+  load(keys: DocumentKeys, isHolder = false): Promise<Stored> {
+    return this.#reader.load(keys, isHolder)
   }
 
   /** 'trimmed' when the entry at `after` is not in the log any more, or not that entry. */
-  async tail(keys: DocumentKeys, after: Cursor): Promise<readonly Entry[] | 'trimmed'> {
-    const entries: Entry[] = []
-    for (;;) {
-      const followed = await this.follow(keys, entries.at(-1)?.cursor ?? after)
-      if (followed === 'lost') return 'trimmed'
-      entries.push(...followed.entries)
-      if (!followed.more) return entries
-    }
+  tail(keys: DocumentKeys, after: Cursor): Promise<readonly Entry[] | 'trimmed'> {
+    return this.#reader.tail(keys, after)
   }
 
-  async follow(keys: DocumentKeys, after: Cursor | null): Promise<Followed | 'lost'> {
-    if (after !== null && parsePlace(after) === null) return 'lost'
-    const reply = await this.#run('Reading', keys, followScript, [after ?? ''])
-    if (reply === null) return 'lost'
-    const [more, ...fields] = asList(reply)
-    const entries: Entry[] = []
-    for (let index = 0; index + 2 < fields.length; index += 3) {
-      const cursor = cursorOf(asText(fields[index]), asText(fields[index + 1]))
-      entries.push({ cursor, update: ownBytes(fields[index + 2]) })
-    }
-    return { entries, more: asText(more) === '1' }
+  follow(keys: DocumentKeys, after: Cursor | null): Promise<Followed | 'lost'> {
+    return this.#reader.follow(keys, after)
   }
 
   /** Names the next append; see `redisCursor.ts`. */
@@ -132,7 +89,7 @@ export class DocumentStore {
   /** Null when the document does not exist: nothing was done. */
   async append(keys: DocumentKeys, { name, update, known, listens }: Append): Promise<Appended | null> {
     const args = [keys.channel, name, asBuffer(update), known ?? '', '', '0', listens ? '1' : '0']
-    const reply = await this.#write('Appending', keys, appendScript, args)
+    const reply = await this.#calls.write('Appending', keys, appendScript, args)
     return reply === null ? null : readAppended(reply)
   }
 
@@ -141,7 +98,7 @@ export class DocumentStore {
     const args = [keys.channel, name, asBuffer(update), known ?? '', keys.name, '1', '0']
     // In this order no document exists without its name in the list; once more, since a removal may have passed between.
     await this.#names.add(keys.name)
-    const reply = await this.#write('Appending', keys, appendScript, args)
+    const reply = await this.#calls.write('Appending', keys, appendScript, args)
     await this.#names.add(keys.name)
     return readAppended(reply)
   }
@@ -149,12 +106,12 @@ export class DocumentStore {
   async compact(keys: DocumentKeys, base: Cursor | null, upTo: Cursor, snapshot: Snapshot): Promise<boolean> {
     if (parsePlace(upTo) === null) return false
     const args = [base ?? '', upTo, encodeSnapshot(snapshot)]
-    return (await this.#write('Compacting', keys, compactScript, args)) === 1
+    return (await this.#calls.write('Compacting', keys, compactScript, args)) === 1
   }
 
   /** True when nothing has touched the document for so many seconds, nobody follows it, and Redis holds more than its name. */
   async isCold(keys: DocumentKeys, seconds: number): Promise<boolean> {
-    return (await this.#run('Looking at', keys, coldScript, [keys.channel, String(seconds)])) === 1
+    return (await this.#calls.run('Looking at', keys, coldScript, [keys.channel, String(seconds)])) === 1
   }
 
   /**
@@ -165,53 +122,30 @@ export class DocumentStore {
    */
   async retire(keys: DocumentKeys, stored: Stored, reference: ArchiveReference): Promise<boolean> {
     const args = [keys.channel, stored.head ?? '', reference, stored.spent.join(' ')]
-    return (await this.#write('Archiving', keys, retireScript, args)) === 1
+    return (await this.#calls.write('Archiving', keys, retireScript, args)) === 1
   }
 
   /** Makes a document known that only the archive has. */
   async adopt(keys: DocumentKeys, references: readonly ArchiveReference[]): Promise<void> {
     await this.#names.add(keys.name)
-    await this.#write('Adopting', keys, adoptScript, [keys.name, references.join(' '), this.nextAppend()])
+    await this.#calls.write('Adopting', keys, adoptScript, [keys.name, references.join(' '), this.nextAppend()])
   }
 
   /** @param rememberedMs how long `load` shall say that it was removed */
   async remove(keys: DocumentKeys, rememberedMs: number): Promise<void> {
-    await this.#write('Removing', keys, removeScript, [keys.channel, LOOK_MESSAGE, String(rememberedMs)])
+    await this.#calls.write('Removing', keys, removeScript, [keys.channel, LOOK_MESSAGE, String(rememberedMs)])
     await this.#names.remove(keys)
+  }
+
+  /** Lets whoever asks for the document wait until this node has put back what it has of it. Best effort. */
+  hold(keys: DocumentKeys): void {
+    this.#calls.run('Holding', keys, holdScript, [String(HOLD_MS)]).catch(() => undefined)
   }
 
   /** Does not wait, and is silent when it fails or when too much is waiting already: best effort. */
   say(keys: DocumentKeys, said: Buffer): void {
     if ((this.#shards.of(keys.slot)?.commands?.owed ?? Infinity) > MAX_OWED) return
     this.#shards.send(keys.slot, ['SPUBLISH', keys.channel, said]).catch(() => undefined)
-  }
-
-  async #write(action: string, keys: DocumentKeys, script: Script, args: readonly Argument[]): Promise<Reply> {
-    const shard = this.#shards.of(keys.slot)
-    try {
-      const reply = await this.#run(action, keys, script, args)
-      // Nil: the script refused before it wrote anything.
-      if (reply !== null) shard?.succeeded()
-      return reply
-    } catch (thrown) {
-      const error = toError(thrown)
-      shard?.failed(toError(error.cause ?? error), keys.probe)
-      throw error
-    }
-  }
-
-  async #run(action: string, keys: DocumentKeys, script: Script, args: readonly Argument[]): Promise<Reply> {
-    const rest = ['2', keys.log, keys.meta, ...args]
-    try {
-      return await this.#shards.send(keys.slot, ['EVALSHA', script.hash, ...rest])
-    } catch (thrown) {
-      const error = toError(thrown)
-      if (replyCode(error) !== 'NOSCRIPT') throw asStorageError(`${action} ${JSON.stringify(keys.name)}`, error)
-    }
-    // A server that has just taken over, or was told to forget its scripts. This makes it remember.
-    return this.#shards.send(keys.slot, ['EVAL', script.source, ...rest]).catch((error: unknown) => {
-      throw asStorageError(`${action} ${JSON.stringify(keys.name)}`, error)
-    })
   }
 }
 
@@ -220,47 +154,6 @@ function readAppended(reply: Reply): Appended {
   return { cursor: asText(cursor), previous: asOptionalText(previous) }
 }
 
-/** As XRANGE has it: id, then field, value, field, value. */
-function readEntry(reply: Reply): Entry {
-  const [id, fields] = asList(reply)
-  const [, append, , update] = asList(fields)
-  return { cursor: cursorOf(asText(id), asText(append)), update: ownBytes(update) }
-}
-
-function readSnapshot(keys: DocumentKeys, bytes: Buffer): Snapshot {
-  const snapshot = decodeSnapshot(bytes)
-  if (snapshot === null) throw foreign(keys, 'its snapshot was not written by this version')
-  return snapshot
-}
-
-function foreign(keys: DocumentKeys, why: string): StorageError {
-  return new StorageError('STORAGE_FOREIGN', `${JSON.stringify(keys.name)} cannot be read: ${why}.`)
-}
-
-/** A copy: what the client gives is a part of what the socket has read, and would keep all of that alive. */
-function ownBytes(reply: Reply | undefined): Uint8Array {
-  return Buffer.isBuffer(reply) ? new Uint8Array(reply) : new Uint8Array(0)
-}
-
-function asList(reply: Reply | undefined): readonly Reply[] {
-  return Array.isArray(reply) ? (reply as readonly Reply[]) : []
-}
-
-function asText(reply: Reply | undefined): string {
-  return Buffer.isBuffer(reply) ? reply.toString('latin1') : String(reply ?? '')
-}
-
-function asWords(reply: Reply | undefined): readonly string[] {
-  return asText(reply)
-    .split(' ')
-    .filter((word) => word !== '')
-}
-
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-function asOptionalText(reply: Reply | undefined): string | null {
-  const text = asText(reply)
-  return text === '' ? null : text
 }

@@ -1,12 +1,14 @@
 import { StorageError } from '../../../shared/errors.ts'
 import type { ListQuery, Loaded } from '../engine.ts'
-import type { Append, Appended, DocumentStore, Stored } from './documentStore.ts'
+import type { Stored } from './documentReader.ts'
+import type { Append, Appended, DocumentStore } from './documentStore.ts'
 import type { DocumentKeys } from './keys.ts'
 import type { NameIndex } from './nameIndex.ts'
 
 /** Where whole documents are: in Redis alone, or in Redis and an archive. Everything else is in Redis. */
 export interface Documents {
-  load(keys: DocumentKeys): Promise<Loaded>
+  /** @param isHolder see `DocumentStore.load` */
+  load(keys: DocumentKeys, isHolder: boolean): Promise<Loaded>
   append(keys: DocumentKeys, append: Append): Promise<Appended>
   remove(keys: DocumentKeys): Promise<void>
   list(query: ListQuery): Promise<readonly string[]>
@@ -28,8 +30,8 @@ export class RedisDocuments implements Documents {
     this.#names = names
   }
 
-  async load(keys: DocumentKeys): Promise<Loaded> {
-    const stored = await this.#store.load(keys)
+  async load(keys: DocumentKeys, isHolder: boolean): Promise<Loaded> {
+    const stored = await this.#store.load(keys, isHolder)
     if (stored.archived.length === 0) return asLoaded(stored)
     const advice = 'start this node with --archive, as the one that put it there'
     throw new StorageError('STORAGE_UNAVAILABLE', `${JSON.stringify(keys.name)} is in an archive; ${advice}.`)

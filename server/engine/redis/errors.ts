@@ -10,8 +10,11 @@ export function replyCode(error: Error): string {
   return /^([A-Z]+) /.exec(error.message)?.[1] ?? ''
 }
 
+/** A script is told so, in these words, when it does what its user may not (-ERR, of which there are many). */
+const FORBIDDEN = 'The user executing the script'
+
 export function isServerTrouble(error: Error): boolean {
-  return serverTroubles.has(replyCode(error))
+  return serverTroubles.has(replyCode(error)) || error.message.includes(FORBIDDEN)
 }
 
 /** `action` as in "Appending to …"; the sentence ends with what Redis or the network said. */

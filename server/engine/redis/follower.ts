@@ -1,5 +1,5 @@
 import type { Cursor, Entry, Message, Sink, Subscription } from '../engine.ts'
-import type { Followed } from './documentStore.ts'
+import type { Followed } from './documentReader.ts'
 import type { DocumentKeys } from './keys.ts'
 import type { Said } from './message.ts'
 import { isLater, parsePlace } from './redisCursor.ts'
@@ -38,6 +38,8 @@ export interface FollowerOptions {
   /** Asks for `read` to be called, soon. */
   readonly wantRead: (follower: Follower) => void
   readonly onEnd: (follower: Follower) => void
+  /** The log does not have what this node has: whoever asks for the document should wait for what comes. */
+  readonly onLost: (follower: Follower) => void
 }
 
 /**
@@ -155,7 +157,7 @@ export class Follower implements Subscription {
 
   #have(followed: Followed | 'lost', later: Later): void {
     if (this.isEnded) return
-    if (followed === 'lost') return this.#stale()
+    if (followed === 'lost') return this.#lost()
     for (const entry of followed.entries) this.#give(entry)
     this.#state = { name: 'live' }
     this.#options.onVerified(this)
@@ -235,7 +237,8 @@ export class Follower implements Subscription {
     if (message.from !== this.#options.node) this.#tell((sink) => sink.message(message))
   }
 
-  #stale(): void {
+  #lost(): void {
+    this.#options.onLost(this)
     this.#tell((sink) => {
       this.end()
       sink.stale()

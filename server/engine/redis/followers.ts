@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { Cursor, Sink, Subscription } from '../engine.ts'
 import type { Connection } from './connection.ts'
-import type { DocumentStore } from './documentStore.ts'
+import { HOLD_MS, type DocumentStore } from './documentStore.ts'
 import { Follower } from './follower.ts'
 import type { DocumentKeys } from './keys.ts'
 import { decodeSaid, encodeLeft } from './message.ts'
@@ -44,6 +44,8 @@ export class Followers {
   readonly #readings: Readings
   /** By channel. */
   readonly #followed = new Map<string, Followed>()
+  /** Channels of documents that the log has lost and this node has, with the time; until they are followed again. */
+  readonly #held = new Map<string, number>()
   #cancelTick: (() => void) | null = null
   #closed = false
 
@@ -63,6 +65,11 @@ export class Followers {
     return feed !== null && followed?.feed === feed && followed.isHeard && followed.follower.isLive
   }
 
+  /** True when the log has lost the document, or a part, and this node is about to bring it back. */
+  holds(keys: DocumentKeys): boolean {
+    return (this.#held.get(keys.channel) ?? -Infinity) + HOLD_MS > this.#options.clock.now()
+  }
+
   follow(keys: DocumentKeys, after: Cursor | null, sink: Sink): Subscription {
     this.get(keys)?.end()
     const follower = new Follower({
@@ -73,7 +80,9 @@ export class Followers {
       onVerified: (verified) => this.#lookAgain(verified, SWEEP_MS * (1 - SWEEP_SPREAD * Math.random())),
       wantRead: (wanting) => this.#readings.want(wanting),
       onEnd: (ended) => this.#ended(ended),
+      onLost: () => this.#lost(keys),
     })
+    this.#held.delete(keys.channel)
     this.#followed.set(keys.channel, {
       follower,
       feed: null,
@@ -175,6 +184,13 @@ export class Followers {
     this.#followed.delete(channel)
     // Should this fail, what is said is for nobody.
     followed.feed?.unfollow(channel, this.#onSaid).catch(() => undefined)
+  }
+
+  #lost(keys: DocumentKeys): void {
+    const now = this.#options.clock.now()
+    for (const [channel, at] of this.#held) if (at + HOLD_MS <= now) this.#held.delete(channel)
+    this.#held.set(keys.channel, now)
+    this.#options.store.hold(keys)
   }
 
   #lookAgain(follower: Follower, milliseconds: number): void {

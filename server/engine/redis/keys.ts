@@ -33,12 +33,12 @@ const TAG_BYTES = 16
 export class KeySpace {
   readonly names: string
   readonly namesSlot: number
-  readonly #prefix: string
+  readonly prefix: string
   readonly #channel: string
   readonly #cache = new Map<string, DocumentKeys>()
 
   constructor(prefix: string, database = 0) {
-    this.#prefix = prefix
+    this.prefix = prefix
     this.#channel = database === 0 ? 'channel' : `channel:${String(database)}`
     this.names = `${prefix}names`
     this.namesSlot = hashSlot(this.names)
@@ -55,7 +55,7 @@ export class KeySpace {
 
   #derive(name: string): DocumentKeys {
     const tag = createHash('sha256').update(name, 'utf8').digest().toString('hex', 0, TAG_BYTES)
-    const key = (kind: string): string => `${this.#prefix}{${tag}}:${kind}`
+    const key = (kind: string): string => `${this.prefix}{${tag}}:${kind}`
     return {
       name,
       log: key('log'),

@@ -1,4 +1,5 @@
 import type { Cursor, Message } from '../engine.ts'
+import { isPlausible } from './redisCursor.ts'
 
 /**
  * What is said on a document's channel. Lengths are one byte, texts ASCII:
@@ -56,7 +57,7 @@ export function decodeSaid(bytes: Buffer): Said | null {
 function decodeEntry(bytes: Buffer): Said | null {
   const cursor = readText(bytes, 2)
   const previous = cursor === null ? null : readText(bytes, cursor.end)
-  if (cursor === null || previous === null || cursor.text === '') return null
+  if (cursor === null || previous === null || !isPlausible(cursor.text)) return null
   const before = previous.text === '' ? null : previous.text
   return { type: 'entry', cursor: cursor.text, previous: before, update: bytes.subarray(previous.end) }
 }

@@ -28,6 +28,15 @@ export function parsePlace(cursor: Cursor): Place | null {
   return { epoch: Number(epoch), append, sequence: Number(sequence) }
 }
 
+/** Milliseconds since 1970 which no clock shows: the year 5138. */
+const LAST_EPOCH = 100_000_000_000_000
+
+/** False for what Redis cannot have written. Nodes raise epochs above what they have heard of: one word would do harm for ever. */
+export function isPlausible(cursor: Cursor): boolean {
+  const place = parsePlace(cursor)
+  return place !== null && place.epoch <= LAST_EPOCH
+}
+
 /** From a stream id, "<epoch>-<sequence>", and the append's name. */
 export function cursorOf(streamId: string, append: string): Cursor {
   const dash = streamId.indexOf('-')

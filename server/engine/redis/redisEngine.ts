@@ -66,6 +66,7 @@ export async function openRedisEngine(options: RedisEngineOptions): Promise<Engi
   const servers = new Servers({
     target,
     clock,
+    keySpace,
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     onHealth: options.onHealth ?? (() => undefined),
     onWarning: options.onWarning ?? (() => undefined),
@@ -74,7 +75,7 @@ export async function openRedisEngine(options: RedisEngineOptions): Promise<Engi
   })
   const shards = await servers.open(options.patienceMs ?? DEFAULT_PATIENCE_MS)
   const names = new NameIndex(shards, keySpace)
-  const store = new DocumentStore(shards, names, node)
+  const store = new DocumentStore({ shards, names, node, clock })
   const followers = new Followers({
     clock,
     node,
@@ -146,7 +147,8 @@ class RedisEngine implements Engine {
   }
 
   load(document: string): Promise<Loaded> {
-    return this.#use(() => this.#documents.load(this.#keySpace.of(document)))
+    const keys = this.#keySpace.of(document)
+    return this.#use(() => this.#documents.load(keys, this.#followers.holds(keys)))
   }
 
   tail(document: string, after: Cursor): Promise<readonly Entry[] | 'trimmed'> {

@@ -6,8 +6,14 @@ export interface Script {
   readonly hash: string
 }
 
+/**
+ * Bytes of one value, a snapshot or an update, that come in one reply; the rest is asked for piece by piece. All documents
+ * of a node share one connection: a reply that takes long keeps their answers waiting, and one that took longer than the
+ * time limit (a document of 8 MB over a link of 1 MB/s) could never be read.
+ */
+const PIECE_BYTES = 512 * 1024
 /** Bytes of updates after which a reading stops; what is left is read by the next one. */
-const MAX_READ_BYTES = 4 * 1024 * 1024
+const MAX_READ_BYTES = 1024 * 1024
 
 /**
  * Every script keeps one document, and leaves it whole: Redis runs it as one step, and writes all it did as one piece.
@@ -19,6 +25,7 @@ const MAX_READ_BYTES = 4 * 1024 * 1024
  * meta.archive  references of the parts that belong to the document, when it is in the archive; the snapshot is there then
  * meta.spent    references of parts that were part of it once
  * meta.removed  by itself: the document has just been removed
+ * meta.held     by itself: Redis has lost the document, and a node that holds it is about to put it back
  */
 function script(source: string): Script {
   const whole = `${common}\n${source}`
@@ -42,6 +49,23 @@ local function entryAt(cursor)
   local found = redis.call('XRANGE', KEYS[1], id, id)
   if #found == 1 and found[1][2][2] == append then return id end
   return nil
+end
+-- What of a value fits into one reply, and how many bytes there are.
+local function cut(value) return string.sub(value, 1, ${String(PIECE_BYTES)}), #value end
+-- Adds id, name of the append, update and its bytes of each entry; returns whether there are more.
+local function read(from, reply)
+  local bytes = 0
+  repeat
+    local page = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 16)
+    for _, entry in ipairs(page) do
+      local update, length = cut(entry[2][4])
+      for _, field in ipairs({entry[1], entry[2][2], update, length}) do reply[#reply + 1] = field end
+      bytes = bytes + #update
+      if bytes >= ${String(MAX_READ_BYTES)} then return '1' end
+      from = '(' .. entry[1]
+    end
+  until #page < 16
+  return '0'
 end
 local function spend(archive, spent)
   redis.call('HSET', KEYS[2], 'spent', spent and (spent .. ' ' .. archive) or archive)
@@ -90,13 +114,14 @@ redis.call('HSET', KEYS[2], 'head', cursor)
 head = head or ''
 local listeners = ARGV[7] == '1' and redis.pcall('PUBSUB', 'SHARDNUMSUB', ARGV[1])[2]
 if listeners ~= 1 then
-  redis.call('SPUBLISH', ARGV[1], string.char(1, 1, #cursor) .. cursor .. string.char(#head) .. head .. ARGV[3])
+  -- The entry is written: whatever happens to the message, this must not look like a failure. The sweep finds the entry.
+  redis.pcall('SPUBLISH', ARGV[1], string.char(1, 1, #cursor) .. cursor .. string.char(#head) .. head .. ARGV[3])
 end
 return {cursor, head}`)
 
 /**
- * What came after ARGV[1], a cursor or '' for the beginning. Replies with '1' or '0', whether there is more, then id, name
- * of the append and update of each entry; nil when the cursor's entry is not in the log (any more).
+ * What came after ARGV[1], a cursor or '' for the beginning. Replies with '1' or '0', whether there is more, then the entries
+ * (see `read`); nil when the cursor's entry is not in the log (any more).
  */
 export const followScript = script(`
 local head = redis.call('HGET', KEYS[2], 'head') or ''
@@ -109,41 +134,75 @@ if ARGV[1] ~= '' then
 elseif redis.call('HEXISTS', KEYS[2], 'prev') == 1 then
   return false
 end
-local reply, bytes = {'0'}, 0
-repeat
-  local page = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 16)
-  for _, entry in ipairs(page) do
-    reply[#reply + 1] = entry[1]
-    reply[#reply + 1] = entry[2][2]
-    reply[#reply + 1] = entry[2][4]
-    bytes = bytes + #entry[2][4]
-    from = '(' .. entry[1]
-  end
-  if bytes >= ${String(MAX_READ_BYTES)} then
-    reply[1] = '1'
-    return reply
-  end
-until #page < 16
+local reply = {'0'}
+reply[1] = read(from, reply)
 return reply`)
 
-/** The document as it is: name, head, base, snapshot, entries after base, archive, spent. An empty reply: there is none; a text: it has just been removed. */
+/**
+ * Whether this user may do what documents need; replies with the first command that is forbidden, or ''. ARGV: 1 channel,
+ * 2 key of the list of names.
+ */
+export const rightsScript = script(`
+local needed = {
+  {'XADD', KEYS[1], '*', 'a', ''}, {'XRANGE', KEYS[1], '-', '+'}, {'XREVRANGE', KEYS[1], '+', '-'},
+  {'XTRIM', KEYS[1], 'MINID', '0'}, {'UNLINK', KEYS[1], KEYS[2]}, {'EXISTS', KEYS[1]}, {'PEXPIRE', KEYS[2], '1'},
+  {'HSET', KEYS[2], 'a', ''}, {'HGET', KEYS[2], 'a'}, {'HMGET', KEYS[2], 'a'}, {'HDEL', KEYS[2], 'a'}, {'TIME'},
+  {'ZADD', ARGV[2], '0', 'a'}, {'ZREM', ARGV[2], 'a'}, {'ZRANGEBYLEX', ARGV[2], '-', '+'},
+  {'SPUBLISH', ARGV[1], ''}, {'SSUBSCRIBE', ARGV[1]}, {'SUNSUBSCRIBE', ARGV[1]}, {'PUBSUB', 'SHARDNUMSUB', ARGV[1]}
+}
+for _, command in ipairs(needed) do
+  if not redis.acl_check_cmd(unpack(command)) then return command[1] end
+end
+return ''`)
+
+/**
+ * The document as it is: name, head, base, snapshot and its bytes, archive, spent, '1' or '0' for more entries, then those
+ * after base (see `read`). An empty reply: there is none. A text: 'removed', a moment ago; 'held', see above; 'asked':
+ * there is none, but other nodes follow it. They have been told to look, and who holds it says so within moments.
+ * ARGV: 1 channel, or '' when nobody is to be asked, 2 what is said there.
+ */
 export const loadScript = script(`
 local meta = redis.call('HMGET', KEYS[2], 'name', 'head', 'base', 'snapshot', 'archive', 'spent')
 local head, base = meta[2], meta[3]
 if not head then
   if redis.call('EXISTS', KEYS[1]) == 1 then return redis.error_reply(headless) end
-  return redis.call('HGET', KEYS[2], 'removed') or {}
+  local mark = redis.call('HMGET', KEYS[2], 'removed', 'held')
+  if mark[1] then return 'removed' end
+  if mark[2] then return 'held' end
+  local listeners = ARGV[1] ~= '' and redis.pcall('PUBSUB', 'SHARDNUMSUB', ARGV[1])[2] or 0
+  if listeners == 0 then return {} end
+  redis.pcall('SPUBLISH', ARGV[1], ARGV[2])
+  return 'asked'
 end
 local from = '-'
 if base then from = '(' .. streamId(place(base)) end
-local entries = redis.call('XRANGE', KEYS[1], from, '+')
-local last = entries[#entries]
+local last = redis.call('XREVRANGE', KEYS[1], '+', from, 'COUNT', 1)[1]
 local epoch, sequence = place(head)
 if (last and last[1] ~= streamId(epoch, sequence)) or (not last and base ~= head) then
   return redis.error_reply('DAMAGED the log does not end where it should')
 end
 if base and not meta[4] and not meta[5] then return redis.error_reply('DAMAGED the snapshot is missing') end
-return {meta[1], head, base, meta[4], entries, meta[5], meta[6]}`)
+local snapshot, length = false, 0
+if meta[4] then snapshot, length = cut(meta[4]) end
+local reply = {meta[1], head, base, snapshot, length, meta[5], meta[6], '0'}
+reply[8] = read(from, reply)
+return reply`)
+
+/**
+ * Another piece of a value. ARGV: 1 '' for the snapshot, or the id of an entry, 2 the base of the snapshot, or the name of
+ * the append, 3 where the piece begins. Nil: that is not what is there any more.
+ */
+export const pieceScript = script(`
+local value
+if ARGV[1] == '' then
+  local meta = redis.call('HMGET', KEYS[2], 'base', 'snapshot')
+  if meta[1] == ARGV[2] then value = meta[2] end
+else
+  local found = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])
+  if #found == 1 and found[1][2][2] == ARGV[2] then value = found[1][2][4] end
+end
+local from = tonumber(ARGV[3])
+return value and string.sub(value, from + 1, from + ${String(PIECE_BYTES)})`)
 
 /**
  * ARGV: 1 base or '', 2 up to, 3 snapshot. Replies with 1, or 0 when nothing was changed. Whoever compacts has loaded what
@@ -168,6 +227,14 @@ if base ~= '' then
 end
 return 1`)
 
+/** Says that a node holds what Redis has lost, for ARGV[1] milliseconds. Replies with 1, or 0 when it is there. */
+export const holdScript = script(`
+local there = redis.call('HMGET', KEYS[2], 'head', 'removed')
+if there[1] or there[2] then return 0 end
+redis.call('HSET', KEYS[2], 'held', '1')
+redis.call('PEXPIRE', KEYS[2], ARGV[1])
+return 1`)
+
 /**
  * ARGV: 1 channel, 2 what is said there, 3 milliseconds for which it is remembered that the document was removed; 0: not.
  * Nobody may find it in the archive while it is being removed there.
@@ -178,7 +245,7 @@ if ARGV[3] ~= '0' then
   redis.call('HSET', KEYS[2], 'removed', '1')
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
 end
-redis.call('SPUBLISH', ARGV[1], ARGV[2])
+redis.pcall('SPUBLISH', ARGV[1], ARGV[2])
 return 1`)
 
 /**
@@ -211,7 +278,9 @@ return 1`)
  * for. Replies with 1, or 0 when it is known.
  */
 export const adoptScript = script(`
-if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return 0 end
+local there = redis.call('HMGET', KEYS[2], 'head', 'removed')
+if there[1] or there[2] or redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('UNLINK', KEYS[2])
 local time = redis.call('TIME')
 local epoch = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local cursor = string.format('%.0f.%s-1', epoch, ARGV[3])
@@ -220,8 +289,11 @@ return 1`)
 
 export const scripts: readonly Script[] = [
   appendScript,
+  rightsScript,
+  holdScript,
   followScript,
   loadScript,
+  pieceScript,
   compactScript,
   removeScript,
   coldScript,

@@ -2,11 +2,15 @@ import { StorageError, toError } from '../../../shared/errors.ts'
 import type { Durability } from '../engine.ts'
 import type { Connection, Reply } from './connection.ts'
 import { replyCode } from './errors.ts'
+import type { KeySpace } from './keys.ts'
+import { rightsScript } from './scripts.ts'
 import { type Address, describeAddress, type Target } from './target.ts'
 
 /** What a server says of itself, as far as documents depend on it. */
 export interface ServerFacts {
   readonly durability: Durability
+  /** Another one after every start of the server. */
+  readonly run: string
   /** What the operator should change, one sentence each. */
   readonly warnings: readonly string[]
 }
@@ -30,9 +34,40 @@ export async function checkServer(connection: Connection, mode: Target['mode']):
   if (info.get('loading') === '1') {
     throw new StorageError('STORAGE_UNAVAILABLE', `${place} is still reading its data.`)
   }
-  const durability = durabilityOf(info, config)
-  const warnings = [...durabilityWarnings(durability, config), ...memoryWarnings(info), ...bufferWarnings(config)]
-  return { durability, warnings: warnings.map((warning) => `Redis at ${place}: ${warning}`) }
+  const durability = durabilityOf(info, config, mode)
+  const warnings = [
+    ...durabilityWarnings(durability, config),
+    ...(mode === 'standalone' ? [] : replicaWarnings(config)),
+    ...memoryWarnings(info),
+    ...bufferWarnings(config),
+  ]
+  return {
+    durability,
+    run: info.get('run_id') ?? '',
+    warnings: warnings.map((warning) => `Redis at ${place}: ${warning}`),
+  }
+}
+
+/** Answers of a cluster to a question about a slot that is another server's: rights have been looked at before. */
+const elsewhere = new Set(['MOVED', 'ASK', 'CLUSTERDOWN', 'TRYAGAIN'])
+
+/**
+ * Throws when this user may not do what documents need. Redis grants no channels to users unless told to, and a script that
+ * may write, but not publish, has written when it fails.
+ */
+export async function checkRights(connection: Connection, keySpace: KeySpace): Promise<void> {
+  const { log, meta, channel } = keySpace.of('')
+  const args = ['EVALSHA', rightsScript.hash, '2', log, meta, channel, keySpace.names]
+  const forbidden = await connection.send(args).catch((thrown: unknown) => {
+    if (elsewhere.has(replyCode(toError(thrown)))) return ''
+    throw thrown
+  })
+  if (text(forbidden) === '') return
+  const [keys, channels] = [`~${keySpace.prefix}*`, `&${keySpace.prefix}*`]
+  const cause = new Error(
+    `NOPERM this user may not use ${text(forbidden)} there; grant it ${keys} ${channels} +@all (ACL SETUSER).`,
+  )
+  throw new StorageError('STORAGE_UNAVAILABLE', cause.message, cause)
 }
 
 type Settings = ReadonlyMap<string, string>
@@ -45,7 +80,7 @@ async function readInfo(connection: Connection): Promise<Settings> {
 
 /** Null where CONFIG is forbidden, as it is on many managed servers. */
 async function readConfig(connection: Connection): Promise<Settings | null> {
-  const parameters = ['appendonly', 'appendfsync', 'client-output-buffer-limit']
+  const parameters = ['appendonly', 'appendfsync', 'client-output-buffer-limit', 'min-replicas-to-write']
   try {
     return pairs(await connection.send(['CONFIG', 'GET', ...parameters]))
   } catch (thrown) {
@@ -75,12 +110,13 @@ export function notACluster(address: Address): StorageError {
 }
 
 /** What cannot be known is not claimed: without CONFIG, an append-only file is taken for Redis' default, everysec. */
-function durabilityOf(info: Settings, config: Settings | null): Durability {
+function durabilityOf(info: Settings, config: Settings | null, mode: Target['mode']): Durability {
   const appendOnly = config === null ? info.get('aof_enabled') === '1' : config.get('appendonly') === 'yes'
   if (!appendOnly) return 'memory'
   switch (config?.get('appendfsync')) {
     case 'always':
-      return 'fsync'
+      // Whoever may take over has what was acknowledged a moment later, and not on the disk that was waited for.
+      return mode === 'standalone' ? 'fsync' : 'everysec'
     case 'no':
       return 'os'
     case undefined:
@@ -99,6 +135,12 @@ function durabilityWarnings(durability: Durability, config: Settings | null): st
   }
   if (config === null) warnings.push(`CONFIG is forbidden; durability is taken to be ${durability}, not checked.`)
   return warnings
+}
+
+function replicaWarnings(config: Settings | null): string[] {
+  if (config?.get('min-replicas-to-write') !== '0') return []
+  const advice = 'set min-replicas-to-write to 1'
+  return [`it takes writes that no replica has, and a failover would lose them; ${advice}.`]
 }
 
 function memoryWarnings(info: Settings): string[] {

@@ -5,15 +5,17 @@ import { loadClient } from './clientModule.ts'
 import { ClusterShards } from './clusterShards.ts'
 import { Connection, type RedisModule } from './connection.ts'
 import { asStorageError, replyCode } from './errors.ts'
+import type { KeySpace } from './keys.ts'
 import { scripts } from './scripts.ts'
 import { MasterWatch, Sentinels } from './sentinels.ts'
-import { checkServer, notACluster } from './serverCheck.ts'
+import { checkRights, checkServer, notACluster } from './serverCheck.ts'
 import { Shard } from './shard.ts'
 import { OneShard, type Shards } from './shards.ts'
 import { type Address, describeTarget, type Target } from './target.ts'
 
 export interface ServersOptions {
   readonly target: Target
+  readonly keySpace: KeySpace
   readonly clock: Clock
   readonly timeoutMs: number
   readonly onHealth: (health: EngineHealth) => void
@@ -127,7 +129,7 @@ export class Servers {
         const address = await resolve()
         const onMoved = (): void => this.#lookSoon()
         const connection = await Connection.open({ redis, target, address, clock, timeoutMs, onLost, onMoved })
-        if (use === 'commands') shard.durability = await this.#prepare(connection)
+        if (use === 'commands') await this.#prepare(connection, shard)
         return connection
       },
       events: {
@@ -145,12 +147,15 @@ export class Servers {
     return shard
   }
 
-  async #prepare(connection: Connection): Promise<Durability> {
+  async #prepare(connection: Connection, shard: Shard): Promise<void> {
     try {
-      const { durability, warnings } = await checkServer(connection, this.#options.target.mode)
+      const { target, keySpace } = this.#options
+      const { durability, run, warnings } = await checkServer(connection, target.mode)
       await Promise.all(scripts.map(({ source }) => connection.send(['SCRIPT', 'LOAD', source])))
+      await checkRights(connection, keySpace)
       for (const warning of warnings) this.#warn(warning)
-      return durability
+      shard.durability = durability
+      shard.leadsTo(run)
     } catch (error) {
       connection.destroy()
       throw error
@@ -215,9 +220,12 @@ function isHopeless(error: StorageError): boolean {
 /** The first words of what went wrong, with the place in front, as the operator wrote it. */
 function openingError(target: Target, thrown: unknown): StorageError {
   const error = toError(thrown)
-  const { message } = error.cause instanceof Error ? error.cause : error
+  const cause = error.cause instanceof Error ? error.cause : error
+  // What the library says there is about the commands of a login, at length.
+  const advice = 'NOAUTH it wants a password; write redis://:password@host:port'
+  const why = replyCode(cause) === 'NOAUTH' ? advice : cause.message.replace(/\.$/, '')
   const code = error instanceof StorageError ? error.code : 'STORAGE_UNAVAILABLE'
-  return new StorageError(code, `Opening ${describeTarget(target)} failed: ${message}`, error)
+  return new StorageError(code, `Opening ${describeTarget(target)} failed: ${why}.`, error)
 }
 
 function tellCluster(address: Address): (error: unknown) => never {

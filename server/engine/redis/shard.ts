@@ -37,6 +37,10 @@ export interface ShardOptions {
 export class Shard {
   /** As the server was when last connected to; null: never. */
   durability: Durability | null = null
+  /** `Clock.now()` when another server, or the same one after a restart, took the place of one; null: that has not happened. */
+  replacedAt: number | null = null
+  /** Redis' `run_id`, another one after every start. */
+  #run: string | null = null
   readonly #clock: Clock
   readonly #events: ShardEvents
   readonly #commands: Line
@@ -71,6 +75,12 @@ export class Shard {
 
   get isReady(): boolean {
     return this.commands !== null && this.feed !== null
+  }
+
+  /** To be told of every connection: which start of which server it leads to. */
+  leadsTo(run: string): void {
+    if (this.#run !== null && this.#run !== run) this.replacedAt = this.#clock.now()
+    this.#run = run
   }
 
   health(): EngineHealth {
