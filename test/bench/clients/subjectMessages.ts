@@ -1,0 +1,35 @@
+import type { Traffic } from './countingSocket.ts'
+
+/** What is done in one window, between two looks at the clock. */
+export type Task =
+  /** Makes edits of one character: `perTurn` of them in one turn of the event loop, `turns` times, `everyMs` apart. */
+  | {
+      readonly type: 'write'
+      readonly turns: number
+      readonly perTurn: number
+      readonly everyMs: number
+      /** Presence says after each edit where the cursor is. */
+      readonly hasCursor: boolean
+    }
+  /** Says that it is ready and waits until somebody else has written `edits` characters. */
+  | { readonly type: 'read'; readonly edits: number; readonly everyMs: number }
+  /** Opens a document `times` times, one after the other. */
+  | { readonly type: 'open'; readonly times: number; readonly content: 'empty' | 'full' }
+
+export interface Command {
+  readonly url: string
+  readonly room: string
+  readonly task: Task
+}
+
+export interface Reading extends Traffic {
+  /** Microseconds, user and system, of all threads. */
+  readonly cpu: number
+  /** Of `open`: milliseconds each time from the constructor's call to "synced". */
+  readonly times: readonly number[]
+}
+
+export type FromSubject =
+  | { readonly type: 'ready' }
+  | { readonly type: 'done'; readonly reading: Reading }
+  | { readonly type: 'failed'; readonly reason: string }
