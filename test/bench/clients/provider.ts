@@ -12,10 +12,10 @@ export interface Opened {
   destroy(): void
 }
 
-/** `url`: `ws://host:port`. */
-export type Open = (url: string, room: string) => Opened
-
 export type SocketClass = new (url: string, protocols?: string | string[]) => WebSocket
+
+/** `url`: `ws://host:port`. */
+export type Open = (url: string, room: string, socketClass: SocketClass) => Opened
 
 /** What is used of the two that have it in common. */
 interface YWebsocketLike {
@@ -34,8 +34,8 @@ interface YWebsocketModule {
   ) => YWebsocketLike
 }
 
-function openerOf({ WebsocketProvider }: YWebsocketModule, WebSocketPolyfill: SocketClass): Open {
-  return (url, room) => {
+function openerOf({ WebsocketProvider }: YWebsocketModule): Open {
+  return (url, room, WebSocketPolyfill) => {
     const doc = new Y.Doc()
     const provider = new WebsocketProvider(url, room, doc, { disableBc: true, WebSocketPolyfill })
     return {
@@ -53,9 +53,9 @@ function openerOf({ WebsocketProvider }: YWebsocketModule, WebSocketPolyfill: So
   }
 }
 
-async function hocuspocusOpener(WebSocketPolyfill: SocketClass): Promise<Open> {
+async function hocuspocusOpener(): Promise<Open> {
   const { HocuspocusProvider } = await import('hocuspocus-provider-4')
-  return (url, name) => {
+  return (url, name, WebSocketPolyfill) => {
     const document = new Y.Doc()
     const provider = new HocuspocusProvider({ url, name, document, WebSocketPolyfill } as never)
     return {
@@ -80,9 +80,9 @@ function openNothing(): Opened {
 }
 
 /** Loads one client and no other. Ours comes built, as others get it. */
-export async function loadProvider(name: SubjectName, socketClass: SocketClass): Promise<Open> {
-  // Their declarations differ in what they say about sockets and events; what is used here is the same.
-  if (name === 'ours') return openerOf(await import('scriptorium/client'), socketClass)
-  if (name === 'y-websocket') return openerOf((await import('y-websocket')) as unknown as YWebsocketModule, socketClass)
-  return name === 'hocuspocus' ? hocuspocusOpener(socketClass) : openNothing
+export async function loadProvider(name: SubjectName): Promise<Open> {
+  if (name === 'ours') return openerOf(await import('scriptorium/client'))
+  // Its declarations differ in what they say about sockets; what is used here is the same.
+  if (name === 'y-websocket') return openerOf((await import('y-websocket')) as unknown as YWebsocketModule)
+  return name === 'hocuspocus' ? hocuspocusOpener() : openNothing
 }

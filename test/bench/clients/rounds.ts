@@ -1,8 +1,7 @@
 import { forEachAtOnce } from '../load/fetch.ts'
-import { play, until } from '../load/schedule.ts'
-import { typedUpdates } from '../load/typists.ts'
+import { until } from '../load/schedule.ts'
 import { NumberList } from '../measure/numbers.ts'
-import { Client, type ClientOptions } from '../wire/client.ts'
+import { Client } from '../wire/client.ts'
 import { yWebsocketDialect } from '../wire/dialect.ts'
 import { clientNames, type SubjectName } from './clientName.ts'
 import type { Traffic } from './countingSocket.ts'
@@ -10,6 +9,7 @@ import { fullDocument } from './fullDocument.ts'
 import { loads, type Load } from './loads.ts'
 import type { Reading } from './subjectMessages.ts'
 import { SubjectProcess } from './subjectProcess.ts'
+import { Typists } from './typists.ts'
 
 const FULL_ROOM = 'full'
 const FILL_PATIENCE_MS = 10_000
@@ -43,6 +43,7 @@ export class Rounds {
   readonly samples: Samples
   private readonly port: number
   private readonly subjects: readonly SubjectProcess[]
+  private readonly typists = new Map<string, Typists>()
   private round = 0
 
   private constructor(port: number, subjects: readonly SubjectProcess[]) {
@@ -74,37 +75,28 @@ export class Rounds {
   }
 
   stop(): Promise<void> {
+    for (const typists of this.typists.values()) typists.close()
     return forEachAtOnce(this.subjects, this.subjects.length, (subject) => subject.stop())
   }
 
   private async turn({ id, task }: Load, subject: SubjectProcess): Promise<Reading> {
-    const isFull = task.type === 'open' && task.content === 'full'
-    const room = isFull ? FULL_ROOM : `${id}-${subject.name}-${this.round}`
-    const command = { url: `ws://127.0.0.1:${this.port}`, room, task }
-    if (task.type !== 'read' || subject.name === 'none') return subject.run(command)
-    const typist = new Client(this.optionsOf(room))
-    await typist.synced()
-    const reading = await subject.run(command, () => void this.type(typist, task))
-    typist.close()
-    return reading
-  }
-
-  /** From this process: the one that is measured only receives. */
-  private async type(typist: Client, { edits, everyMs }: { edits: number; everyMs: number }): Promise<void> {
-    const frames = typedUpdates(0, edits).map((update) => typist.updateFrame(update))
-    const due = frames.map((frame, k) => ({ at: k * everyMs, run: () => void typist.send(frame) }))
-    await play(due, performance.now())
+    const url = `ws://127.0.0.1:${this.port}`
+    if (task.type === 'open') {
+      const room = task.content === 'full' ? FULL_ROOM : `${id}-${subject.name}-${this.round}`
+      return subject.run({ url, room, task })
+    }
+    const room = `${id}-${subject.name}`
+    if (task.type === 'write' || subject.name === 'none') return subject.run({ url, room, task })
+    const typists = this.typists.get(room) ?? (await Typists.open(this.port, room, task.rooms))
+    this.typists.set(room, typists)
+    return subject.run({ url, room, task }, () => void typists.type(task.edits, task.everyMs))
   }
 
   private async fill(): Promise<void> {
-    const filler = new Client(this.optionsOf(FULL_ROOM))
+    const filler = new Client({ port: this.port, dialect: yWebsocketDialect, document: FULL_ROOM })
     await filler.synced()
     filler.send(filler.updateFrame(fullDocument()))
     await until(() => filler.counts.update > 0, FILL_PATIENCE_MS) // it comes back when it is stored
     filler.close()
-  }
-
-  private optionsOf(document: string): ClientOptions {
-    return { port: this.port, dialect: yWebsocketDialect, document }
   }
 }

@@ -2,6 +2,7 @@ import { clients } from './clients.ts'
 import { crowd } from './crowd.ts'
 import { cursors } from './cursors.ts'
 import { documents } from './documents.ts'
+import { herd } from './herd.ts'
 import { hops } from './hops.ts'
 import { idle } from './idle.ts'
 import { idle3 } from './idle3.ts'
@@ -36,7 +37,7 @@ const single: readonly Scenario[] = [
 const several: readonly Scenario[] = [workers, hops, documents, nodes3, idle3]
 
 /** The client's library beside others, all with our server. */
-const client: readonly Scenario[] = [clients]
+const client: readonly Scenario[] = [clients, herd]
 
 /** What is run and reported together; `single` is what runs when nothing else is asked for. */
 export const groups = { single, several, client } as const
