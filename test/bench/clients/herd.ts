@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { WebSocket } from 'ws'
 import { until } from '../load/schedule.ts'
 import type { ClientName } from './clientName.ts'
 import { EDITS, editKey, herdRoom, type Attempt, type HerdCommand, type HerdReport } from './herdMessages.ts'
+import { LightSocket } from './lightSocket.ts'
 import { loadProvider, type Opened, type SocketClass } from './provider.ts'
 
 /** Many providers in one process. */
@@ -22,9 +22,9 @@ function now(): number {
 
 /** A class for one provider, which notes whenever it is used. */
 function notingSocket(provider: number): SocketClass {
-  return class extends WebSocket {
-    constructor(url: string, protocols?: string | string[]) {
-      super(url, protocols)
+  return class extends LightSocket {
+    constructor(url: string) {
+      super(url)
       const before = counts.get(provider) ?? 0
       counts.set(provider, before + 1)
       attempts.push({ at: now(), before })

@@ -1,6 +1,8 @@
 /** Milliseconds. */
 export const BUCKET_MS = 100
 const BAR_WIDTH = 20
+/** What comes later is in one line. */
+const MOST_LINES = 100
 
 /** How many of `times` (milliseconds from the start) fall into each tenth of a second. */
 export function buckets(times: readonly number[]): number[] {
@@ -21,13 +23,15 @@ function cell(count: number, most: number): string {
 export function histogram(series: ReadonlyMap<string, readonly number[]>): string {
   const counted = [...series].map(([title, times]) => ({ title, counts: buckets(times) }))
   const most = Math.max(1, ...counted.flatMap(({ counts }) => counts))
-  const length = Math.max(...counted.map(({ counts }) => counts.length))
+  const length = Math.min(MOST_LINES, Math.max(...counted.map(({ counts }) => counts.length)))
   const lines = Array.from({ length }, (_, bucket) => {
     const found = counted.map(({ counts }) => counts[bucket] ?? 0)
     const time = `${((bucket * BUCKET_MS) / 1000).toFixed(1)} s`.padStart(7)
     return found.every((count) => count === 0) ? null : `${time} ${found.map((count) => cell(count, most)).join('')}`
   })
   const head = `${' '.repeat(8)}${counted.map(({ title }) => title.padEnd(BAR_WIDTH + 6)).join('')}`
-  const text = [head, ...lines.filter((line) => line !== null)].map((line) => line.trimEnd())
+  const later = counted.map(({ counts }) => counts.slice(MOST_LINES).reduce((sum, count) => sum + count, 0))
+  const tail = ` later  ${later.map((count) => `${count}`.padStart(5).padEnd(BAR_WIDTH + 6)).join('')}`
+  const text = [head, ...lines.filter((line) => line !== null), tail].map((line) => line.trimEnd())
   return ['```text', ...text, '```', ''].join('\n')
 }

@@ -13,7 +13,7 @@ export interface Load {
 }
 
 function writing(id: string, title: string, task: Partial<Extract<Task, { type: 'write' }>>): Load {
-  const whole = { type: 'write', rooms: 40, turns: 400, perTurn: 1, everyMs: 1, hasCursor: false, ...task } as const
+  const whole = { type: 'write', rooms: 20, turns: 400, perTurn: 1, everyMs: 1, hasCursor: false, ...task } as const
   return { id, title, task: whole, units: whole.turns * whole.perTurn, unit: 'edit', direction: 'out' }
 }
 
@@ -28,13 +28,13 @@ function opening(id: string, title: string, content: 'empty' | 'full'): Load {
   return { id, title, task: { type: 'open', times, content }, units: times, unit: 'opening', direction: 'out' }
 }
 
-/** With forty rooms, each has an edit every 40 ms or more, and the process enough to do for its caches to stay warm. */
+/** With twenty rooms, each has an edit every 20 ms or more, and the process enough to do for its caches to stay warm. */
 export const loads: readonly Load[] = [
   writing('typing', 'local edits, slow', {}),
   writing('cursor', 'local edits and cursor, slow', { hasCursor: true }),
   writing('stream', 'local edits, fast', { rooms: 1 }),
   writing('burst', 'local edits, 100 a turn', { rooms: 1, turns: 10, perTurn: 100, everyMs: 50 }),
-  reading('remote', "others' edits, slow", 40),
+  reading('remote', "others' edits, slow", 20),
   reading('remoteStream', "others' edits, fast", 1),
   opening('empty', 'empty document', 'empty'),
   opening('full', 'document of 100 kB', 'full'),

@@ -1,4 +1,4 @@
-import type { WebSocket } from 'ws'
+import type { SocketLike } from 'scriptorium/client'
 import * as Y from 'yjs'
 import { Awareness } from 'y-protocols/awareness'
 import type { SubjectName } from './clientName.ts'
@@ -12,7 +12,7 @@ export interface Opened {
   destroy(): void
 }
 
-export type SocketClass = new (url: string, protocols?: string | string[]) => WebSocket
+export type SocketClass = new (url: string, protocols?: string | string[]) => SocketLike
 
 /** `url`: `ws://host:port`. */
 export type Open = (url: string, room: string, socketClass: SocketClass) => Opened

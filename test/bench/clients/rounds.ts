@@ -43,7 +43,6 @@ export class Rounds {
   readonly samples: Samples
   private readonly port: number
   private readonly subjects: readonly SubjectProcess[]
-  private readonly typists = new Map<string, Typists>()
   private round = 0
 
   private constructor(port: number, subjects: readonly SubjectProcess[]) {
@@ -75,7 +74,6 @@ export class Rounds {
   }
 
   stop(): Promise<void> {
-    for (const typists of this.typists.values()) typists.close()
     return forEachAtOnce(this.subjects, this.subjects.length, (subject) => subject.stop())
   }
 
@@ -85,11 +83,12 @@ export class Rounds {
       const room = task.content === 'full' ? FULL_ROOM : `${id}-${subject.name}-${this.round}`
       return subject.run({ url, room, task })
     }
-    const room = `${id}-${subject.name}`
+    const room = `${id}-${subject.name}-${this.round}`
     if (task.type === 'write' || subject.name === 'none') return subject.run({ url, room, task })
-    const typists = this.typists.get(room) ?? (await Typists.open(this.port, room, task.rooms))
-    this.typists.set(room, typists)
-    return subject.run({ url, room, task }, () => void typists.type(task.edits, task.everyMs))
+    const typists = await Typists.open(this.port, room, task.rooms)
+    const reading = await subject.run({ url, room, task }, () => void typists.type(task.edits, task.everyMs))
+    typists.close()
+    return reading
   }
 
   private async fill(): Promise<void> {

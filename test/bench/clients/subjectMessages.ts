@@ -19,7 +19,7 @@ export type Task =
 
 export interface Command {
   readonly url: string
-  /** Followed by the number of the room. Rooms stay open between commands that name them, but for those of `open`. */
+  /** Followed by the number of the room where there are several. */
   readonly room: string
   readonly task: Task
 }

@@ -3,8 +3,8 @@ import { typedUpdates } from '../load/typists.ts'
 import { connectAll, type Client } from '../wire/client.ts'
 import { yWebsocketDialect } from '../wire/dialect.ts'
 
-/** In one room, of all rounds. */
-const MOST_EDITS = 40_000
+/** In one room. */
+const MOST_EDITS = 1000
 
 let made: readonly Uint8Array[] | null = null
 
