@@ -127,6 +127,15 @@ describe('edits', () => {
 })
 
 describe('a proof', () => {
+  test('has no timer waiting for it once the echo has come', async () => {
+    const { provider, type } = await openSynced()
+    const before = world.clock.timers
+    type('a')
+    world.clock.flush()
+    await world.pass(50)
+    expect([provider.unsavedChanges, world.clock.timers]).toEqual([0, before])
+  })
+
   test('is asked for once while storage is slow, however much is typed', async () => {
     const { provider, type, sent } = await openSynced()
     world.server.hold()
