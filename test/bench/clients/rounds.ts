@@ -12,7 +12,7 @@ import { SubjectProcess } from './subjectProcess.ts'
 import { Typists } from './typists.ts'
 
 const FULL_ROOM = 'full'
-const FILL_PATIENCE_MS = 10_000
+const FILL_PATIENCE_MS = 60_000
 
 /** The values of all rounds, of one client under one load. */
 export class Sample {
@@ -92,10 +92,12 @@ export class Rounds {
   }
 
   private async fill(): Promise<void> {
+    const state = fullDocument() // takes a while, in which a connection would not be looked after
     const filler = new Client({ port: this.port, dialect: yWebsocketDialect, document: FULL_ROOM })
     await filler.synced()
-    filler.send(filler.updateFrame(fullDocument()))
-    await until(() => filler.counts.update > 0, FILL_PATIENCE_MS) // it comes back when it is stored
+    filler.send(filler.updateFrame(state))
+    const isStored = await until(() => filler.counts.update > 0, FILL_PATIENCE_MS) // then it comes back
+    if (!isStored) throw new Error(`the full document was not stored; connection: ${filler.closedBy ?? 'open'}`)
     filler.close()
   }
 }
