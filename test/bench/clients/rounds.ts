@@ -12,6 +12,7 @@ import { SubjectProcess } from './subjectProcess.ts'
 import { Typists } from './typists.ts'
 
 const FULL_ROOM = 'full'
+const NAME_LENGTH = 11
 const FILL_PATIENCE_MS = 60_000
 
 /** The values of all rounds, of one client under one load. */
@@ -79,14 +80,15 @@ export class Rounds {
 
   private async turn({ id, task }: Load, subject: SubjectProcess): Promise<Reading> {
     const url = `ws://127.0.0.1:${this.port}`
+    // Equally long for all, since Hocuspocus' messages and everybody's request contain it.
+    const own = `${id}-${subject.name.padEnd(NAME_LENGTH, '-')}-${this.round}`
     if (task.type === 'open') {
-      const room = task.content === 'full' ? FULL_ROOM : `${id}-${subject.name}-${this.round}`
+      const room = task.content === 'full' ? FULL_ROOM : own
       return subject.run({ url, room, task })
     }
-    const room = `${id}-${subject.name}-${this.round}`
-    if (task.type === 'write' || subject.name === 'none') return subject.run({ url, room, task })
-    const typists = await Typists.open(this.port, room, task.rooms)
-    const reading = await subject.run({ url, room, task }, () => void typists.type(task.edits, task.everyMs))
+    if (task.type === 'write' || subject.name === 'none') return subject.run({ url, room: own, task })
+    const typists = await Typists.open(this.port, own, task.rooms)
+    const reading = await subject.run({ url, room: own, task }, () => void typists.type(task.edits, task.everyMs))
     typists.close()
     return reading
   }
