@@ -136,8 +136,7 @@ export class Uploads {
     this.#flights = []
     this.#asked = this.#saved
     this.#cancelFlush()
-    this.#cancelProof?.()
-    this.#cancelProof = null
+    this.#cancelAsking()
   }
 
   /** Sends what is queued now. */
@@ -178,7 +177,9 @@ export class Uploads {
     const confirmed = this.#flights.findLast((flight) => flight.version <= version)
     this.#flights = this.#flights.filter((flight) => flight.version > version)
     this.#saved = Math.min(version, this.#sent)
-    if (this.#target !== null) this.#askLater(this.#target)
+    // Nothing is to wake us up to find that there is nothing to ask.
+    if (this.#flights.length === 0) this.#cancelAsking()
+    else if (this.#target !== null) this.#askLater(this.#target)
     this.#listener(confirmed === undefined ? null : this.#clock.now() - confirmed.since)
   }
 
@@ -219,6 +220,11 @@ export class Uploads {
       this.#cancelProof = null
       this.#askLater(target)
     })
+  }
+
+  #cancelAsking(): void {
+    this.#cancelProof?.()
+    this.#cancelProof = null
   }
 
   #schedule(): void {

@@ -81,17 +81,33 @@ function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN
 }
 
-function outcomesOf(runs: ServerRuns, server: ServerName): Outcome[] {
-  return runs.flatMap((run) => (run.server === server && run.result.ok ? [run.result.outcome] : []))
+function outcomesOf(runs: ServerRuns): { server: ServerName; outcome: Outcome }[] {
+  return runs.flatMap(({ server, result }) => (result.ok ? [{ server, outcome: result.outcome }] : []))
+}
+
+/** What a column's runs found, or in a joint scenario what ours found of it. */
+function valuesOf(runs: ServerRuns, column: ServerName): Outcome['values'][] {
+  return outcomesOf(runs).flatMap(({ server, outcome }) => {
+    const values = server === column ? outcome.values : outcome.others?.[column]
+    return values === undefined ? [] : [values]
+  })
 }
 
 /** Which servers a scenario is run with, and what its table calls them. */
-function columnsOf({ columns }: Scenario, servers: readonly ServerKind[]): readonly Column[] {
+function columnsOf({ columns, isJoint }: Scenario, servers: readonly ServerKind[]): readonly Column[] {
   if (columns === undefined) return servers
-  return servers.flatMap(({ name }) => {
-    const title = columns[name]
-    return title === undefined ? [] : [{ name, title }]
-  })
+  if (isJoint === true) return Object.values(kinds).flatMap(({ name }) => columnOf(columns, name))
+  return servers.flatMap(({ name }) => columnOf(columns, name))
+}
+
+function columnOf(columns: NonNullable<Scenario['columns']>, name: ServerName): Column[] {
+  const title = columns[name]
+  return title === undefined ? [] : [{ name, title }]
+}
+
+/** The servers whose processes a scenario needs. */
+function serversOf(scenario: Scenario, servers: readonly ServerKind[]): readonly ServerName[] {
+  return scenario.isJoint === true ? ['ours'] : columnsOf(scenario, servers).map(({ name }) => name)
 }
 
 function summarise(scenario: Scenario, columns: readonly Column[], runs: ServerRuns): ScenarioReport {
@@ -99,7 +115,7 @@ function summarise(scenario: Scenario, columns: readonly Column[], runs: ServerR
   for (const { id } of scenario.metrics) {
     const own: Partial<Record<ServerName, number>> = {}
     for (const { name } of columns) {
-      const values = outcomesOf(runs, name).map((outcome) => outcome.values[id] ?? Number.NaN)
+      const values = valuesOf(runs, name).map((found) => found[id] ?? Number.NaN)
       if (values.length > 0) own[name] = median(values)
     }
     figures[id] = own
@@ -109,14 +125,15 @@ function summarise(scenario: Scenario, columns: readonly Column[], runs: ServerR
       ? result.outcome.checks.map((one) => ({ ...one, server }))
       : [{ ...check('the scenario ran to its end', false, result.reason.split('\n').slice(0, 2).join(' ')), server }],
   )
-  return { name: scenario.name, title: scenario.title, columns, metrics: scenario.metrics, figures, checks }
+  const notes = outcomesOf(runs).flatMap(({ outcome }) => outcome.notes ?? [])
+  return { name: scenario.name, title: scenario.title, columns, metrics: scenario.metrics, figures, checks, notes }
 }
 
 async function runScenario(scenario: Scenario, options: Options): Promise<ScenarioReport> {
   const columns = columnsOf(scenario, options.servers)
   const runs: { server: ServerName; result: RunResult }[] = []
   for (let round = 0; round < options.rounds; round++) {
-    for (const { name } of columns) {
+    for (const name of serversOf(scenario, options.servers)) {
       const work = { scenario: scenario.name, server: name, seconds: options.seconds, dataRoot: options.data }
       const result = await runWorker(work, (text) => {
         out(`  [${scenario.name} · ${name}] ${text}`)
@@ -130,7 +147,7 @@ async function runScenario(scenario: Scenario, options: Options): Promise<Scenar
 
 /** Peers that cannot be installed are left out, said so; without ours there is nothing to measure. */
 async function available({ only, servers }: Options): Promise<readonly ServerKind[]> {
-  const needed = new Set(only.flatMap((scenario) => columnsOf(scenario, servers).map(({ name }) => name)))
+  const needed = new Set(only.flatMap((scenario) => serversOf(scenario, servers)))
   const needsPeers = needed.has('y-websocket') || needed.has('hocuspocus')
   const problem = needsPeers ? await installPeers(out) : null
   if (problem !== null) out(`The peers could not be installed (${problem}): measuring without them.`)
@@ -144,8 +161,9 @@ async function available({ only, servers }: Options): Promise<readonly ServerKin
   })
 }
 
-function groupOf({ name }: Scenario): GroupName {
-  return groups.single.some((one) => one.name === name) ? 'single' : 'several'
+function groupOf(scenario: Scenario): GroupName {
+  const found = Object.entries(groups).find(([, members]) => members.includes(scenario))
+  return (found?.[0] ?? 'single') as GroupName
 }
 
 /** After every scenario, so that an interrupted run leaves what it has. */

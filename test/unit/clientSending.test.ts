@@ -30,14 +30,15 @@ function kinds(sent: readonly Uint8Array[]): string[] {
 }
 
 describe('edits', () => {
-  test('of one turn leave together, at its end', async () => {
+  test('of one turn leave together, at its end, and leave no timer behind', async () => {
     const { type, sent } = await openSynced()
+    const before = world.clock.timers
     for (const letter of 'abc') type(letter)
     expect(sent).toEqual([])
     world.clock.flush()
     expect(kinds(sent)).toEqual(['0 2'])
-    await world.pass(1_000)
-    expect([world.saved, kinds(sent)]).toEqual(['abc', ['0 2']])
+    await world.pass(50)
+    expect([world.saved, kinds(sent), world.clock.timers]).toEqual(['abc', ['0 2'], before])
   })
 
   test('are gathered for flushDelay, and sent at once by flush', async () => {

@@ -16,6 +16,8 @@ export interface ScenarioReport {
   /** Median of the rounds, by metric id and server. */
   readonly figures: Readonly<Record<string, Figures>>
   readonly checks: readonly (Check & { readonly server: ServerName })[]
+  /** Markdown, of each run. */
+  readonly notes: readonly string[]
 }
 
 export interface Report {
@@ -58,6 +60,7 @@ export function scenarioMarkdown(report: ScenarioReport): string {
     ...failed.map(({ server, name, detail }) => `- ${server}: FAILED: ${name}${detail === '' ? '' : ` (${detail})`}`),
     failed.length === 0 ? `All ${report.checks.length} checks hold.` : '',
     '',
+    ...report.notes,
   ].join('\n')
 }
 
@@ -67,10 +70,11 @@ export function reportMarkdown(report: Report): string {
 
 /** The same with every verdict, for machines. */
 export function reportJson(report: Report): string {
-  const scenarios = report.scenarios.map(({ name, title, checks, metrics, figures }) => ({
+  const scenarios = report.scenarios.map(({ name, title, checks, metrics, figures, notes }) => ({
     name,
     title,
     checks,
+    notes,
     metrics: metrics.map((metric) => {
       const own = figures[metric.id] ?? {}
       return { id: metric.id, title: metric.title, unit: metric.unit, figures: own, ...judge(metric, own) }

@@ -1,6 +1,8 @@
+import { clients } from './clients.ts'
 import { crowd } from './crowd.ts'
 import { cursors } from './cursors.ts'
 import { documents } from './documents.ts'
+import { herd } from './herd.ts'
 import { hops } from './hops.ts'
 import { idle } from './idle.ts'
 import { idle3 } from './idle3.ts'
@@ -34,9 +36,12 @@ const single: readonly Scenario[] = [
 /** Several processes of this server: on several cores, and around Redis. */
 const several: readonly Scenario[] = [workers, hops, documents, nodes3, idle3]
 
+/** The client's library beside others, all with our server. */
+const client: readonly Scenario[] = [clients, herd]
+
 /** What is run and reported together; `single` is what runs when nothing else is asked for. */
-export const groups = { single, several } as const
+export const groups = { single, several, client } as const
 
 export type GroupName = keyof typeof groups
 
-export const scenarios: readonly Scenario[] = [...single, ...several]
+export const scenarios: readonly Scenario[] = [...single, ...several, ...client]

@@ -30,6 +30,10 @@ export interface Outcome {
   /** By metric id. */
   readonly values: Readonly<Record<string, number>>
   readonly checks: readonly Check[]
+  /** Of a joint scenario: the values of the other columns. */
+  readonly others?: Readonly<Partial<Record<ServerName, Readonly<Record<string, number>>>>>
+  /** Markdown that follows the table. */
+  readonly notes?: string
 }
 
 export interface RunContext {
@@ -49,6 +53,8 @@ export interface Scenario {
   readonly title: string
   /** Default: every server, under its own title. */
   readonly columns?: Columns
+  /** One run, with our server, has the figures of all columns. */
+  readonly isJoint?: boolean
   /** Default of `RunContext.seconds`. */
   readonly seconds: number
   readonly metrics: readonly Metric[]

@@ -1,0 +1,105 @@
+import { forEachAtOnce } from '../load/fetch.ts'
+import { until } from '../load/schedule.ts'
+import { NumberList } from '../measure/numbers.ts'
+import { Client } from '../wire/client.ts'
+import { yWebsocketDialect } from '../wire/dialect.ts'
+import { clientNames, type SubjectName } from './clientName.ts'
+import type { Traffic } from './countingSocket.ts'
+import { fullDocument } from './fullDocument.ts'
+import { loads, type Load } from './loads.ts'
+import type { Reading } from './subjectMessages.ts'
+import { SubjectProcess } from './subjectProcess.ts'
+import { Typists } from './typists.ts'
+
+const FULL_ROOM = 'full'
+const NAME_LENGTH = 11
+const FILL_PATIENCE_MS = 60_000
+
+/** The values of all rounds, of one client under one load. */
+export class Sample {
+  readonly cpu = new NumberList()
+  readonly time = new NumberList()
+  private readonly traffic: Readonly<Record<keyof Traffic, NumberList>> = {
+    bytesOut: new NumberList(),
+    bytesIn: new NumberList(),
+    framesOut: new NumberList(),
+    framesIn: new NumberList(),
+  }
+
+  add(reading: Reading, units: number): void {
+    this.cpu.add(reading.cpu / units)
+    for (const time of reading.times) this.time.add(time)
+    for (const [name, list] of Object.entries(this.traffic)) list.add(reading[name as keyof Traffic] / units)
+  }
+
+  median(what: keyof Traffic): number {
+    return this.traffic[what].quantile(0.5)
+  }
+}
+
+export type Samples = ReadonlyMap<string, ReadonlyMap<SubjectName, Sample>>
+
+/** All clients take turns under every load, against one server. */
+export class Rounds {
+  readonly samples: Samples
+  private readonly port: number
+  private readonly subjects: readonly SubjectProcess[]
+  private round = 0
+
+  private constructor(port: number, subjects: readonly SubjectProcess[]) {
+    this.port = port
+    this.subjects = subjects
+    const fresh = (): Map<SubjectName, Sample> => new Map(subjects.map(({ name }) => [name, new Sample()]))
+    this.samples = new Map(loads.map(({ id }) => [id, fresh()]))
+  }
+
+  static async start(port: number): Promise<Rounds> {
+    const subjects: SubjectProcess[] = []
+    for (const name of [...clientNames, 'none'] as const) subjects.push(await SubjectProcess.start(name))
+    const rounds = new Rounds(port, subjects)
+    await rounds.fill()
+    return rounds
+  }
+
+  /** One turn of everybody under every load; who begins changes. */
+  async run(isWarmup: boolean): Promise<void> {
+    const first = this.round % this.subjects.length
+    const order = [...this.subjects.slice(first), ...this.subjects.slice(0, first)]
+    for (const load of loads) {
+      for (const subject of order) {
+        const reading = await this.turn(load, subject)
+        if (!isWarmup) this.samples.get(load.id)?.get(subject.name)?.add(reading, load.units)
+      }
+    }
+    this.round++
+  }
+
+  stop(): Promise<void> {
+    return forEachAtOnce(this.subjects, this.subjects.length, (subject) => subject.stop())
+  }
+
+  private async turn({ id, task }: Load, subject: SubjectProcess): Promise<Reading> {
+    const url = `ws://127.0.0.1:${this.port}`
+    // Equally long for all, since Hocuspocus' messages and everybody's request contain it.
+    const own = `${id}-${subject.name.padEnd(NAME_LENGTH, '-')}-${this.round}`
+    if (task.type === 'open') {
+      const room = task.content === 'full' ? FULL_ROOM : own
+      return subject.run({ url, room, task })
+    }
+    if (task.type === 'write' || subject.name === 'none') return subject.run({ url, room: own, task })
+    const typists = await Typists.open(this.port, own, task.rooms)
+    const reading = await subject.run({ url, room: own, task }, () => void typists.type(task.edits, task.everyMs))
+    typists.close()
+    return reading
+  }
+
+  private async fill(): Promise<void> {
+    const state = fullDocument() // takes a while, in which a connection would not be looked after
+    const filler = new Client({ port: this.port, dialect: yWebsocketDialect, document: FULL_ROOM })
+    await filler.synced()
+    filler.send(filler.updateFrame(state))
+    const isStored = await until(() => filler.counts.update > 0, FILL_PATIENCE_MS) // then it comes back
+    if (!isStored) throw new Error(`the full document was not stored; connection: ${filler.closedBy ?? 'open'}`)
+    filler.close()
+  }
+}

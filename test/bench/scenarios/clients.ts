@@ -1,0 +1,106 @@
+import { clientNames, clientTitles, type ClientName } from '../clients/clientName.ts'
+import { loads, type Load } from '../clients/loads.ts'
+import { Rounds, type Sample, type Samples } from '../clients/rounds.ts'
+import { spreadMarkdown } from '../clients/spread.ts'
+import { ServerProcess } from '../servers/serverProcess.ts'
+import {
+  check,
+  type Check,
+  type Metric,
+  type Outcome,
+  type RunContext,
+  type Scenario,
+  type Target,
+} from './scenario.ts'
+
+const WARMUP_ROUNDS = 2
+const LEAST_ROUNDS = 3
+const FULL_BYTES = 90_000
+/** No worse than the better of the two. */
+const NO_WORSE: readonly Target[] = [{ kind: 'ratio', value: 1 }]
+/**
+ * Of CPU, the lower quartile of the rounds counts: others on the machine, and a cold cache, only ever add to it.
+ */
+const QUIET = 0.25
+
+function sampleOf(samples: Samples, { id }: Load, name: ClientName | 'none'): Sample {
+  const sample = samples.get(id)?.get(name)
+  if (sample === undefined) throw new Error(`nothing was measured of ${name} under ${id}`)
+  return sample
+}
+
+/** What is the client's own: Yjs, timers and the process itself are subtracted. */
+function valuesOf(samples: Samples, name: ClientName): Record<string, number> {
+  const values: Record<string, number> = {}
+  for (const load of loads) {
+    const sample = sampleOf(samples, load, name)
+    const alone = sampleOf(samples, load, 'none').cpu.quantile(QUIET)
+    const total = sample.cpu.quantile(QUIET)
+    values[`${load.id}Own`] = total - alone
+    values[`${load.id}Cpu`] = total
+    values[`${load.id}Time`] = sample.time.quantile(QUIET)
+    for (const what of ['bytesOut', 'framesOut', 'bytesIn', 'framesIn'] as const)
+      values[load.id + what] = sample.median(what)
+  }
+  return values
+}
+
+function checksOf(samples: Samples): Check[] {
+  return clientNames.flatMap((name) =>
+    loads.map((load) => {
+      const moved = sampleOf(samples, load, name).median(load.id === 'full' ? 'bytesIn' : 'framesIn')
+      const least = load.id === 'full' ? FULL_BYTES : 0
+      return check(`${load.title}, ${name}: something was received`, moved > least, `${moved} per ${load.unit}`)
+    }),
+  )
+}
+
+async function run({ kind, directory, seconds, log }: RunContext): Promise<Outcome> {
+  const server = await ServerProcess.start(kind, directory)
+  const rounds = await Rounds.start(server.port)
+  for (let round = 0; round < WARMUP_ROUNDS; round++) await rounds.run(true)
+  const end = performance.now() + seconds * 1000
+  let done = 0
+  for (; done < LEAST_ROUNDS || performance.now() < end; done++) {
+    await rounds.run(false)
+    log(`round ${done + 1}, ${Math.max(0, Math.round((end - performance.now()) / 1000))} s left`)
+  }
+  await rounds.stop()
+  await server.stop()
+  const { samples } = rounds
+  const others = { 'y-websocket': valuesOf(samples, 'y-websocket'), hocuspocus: valuesOf(samples, 'hocuspocus') }
+  const notes = spreadMarkdown(samples, done)
+  return { values: valuesOf(samples, 'ours'), others, checks: checksOf(samples), notes }
+}
+
+function rowsOf({ id, title, task, unit, direction }: Load): Metric[] {
+  const [mine, theirs] = direction === 'out' ? (['out', 'in'] as const) : (['in', 'out'] as const)
+  const row = (key: string, what: string, of: string, isAimedAt: boolean): Metric => ({
+    id: id + key,
+    title: `${title}: ${what}`,
+    unit: of,
+    better: 'lower',
+    ...(isAimedAt ? { targets: NO_WORSE } : {}),
+  })
+  const key = (what: 'bytes' | 'frames', way: 'in' | 'out'): string => `${what}${way === 'in' ? 'In' : 'Out'}`
+  return [
+    row('Own', `CPU per ${unit}, without Yjs alone`, 'µs', true),
+    row('Cpu', `CPU per ${unit}, Yjs included`, 'µs', false),
+    ...(task.type === 'open' ? [row('Time', 'until synced', 'ms', true)] : []),
+    // What comes in is the server's doing.
+    row(key('bytes', mine), `bytes ${mine} per ${unit}`, '', mine === 'out'),
+    row(key('frames', mine), `messages ${mine} per ${unit}`, '', mine === 'out'),
+    row(key('bytes', theirs), `bytes ${theirs} per ${unit}`, '', false),
+    row(key('frames', theirs), `messages ${theirs} per ${unit}`, '', false),
+  ]
+}
+
+export const clients: Scenario = {
+  name: 'clients',
+  title: 'three client libraries take turns with our server, each in a process of its own',
+  columns: clientTitles,
+  isJoint: true,
+  seconds: 480,
+  metrics: loads.flatMap(rowsOf),
+  run,
+}
