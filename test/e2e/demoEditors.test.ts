@@ -4,6 +4,7 @@ import type { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { chromiumPath, code, Demo, paragraphs, says, sees, TEST_MS, WAIT_MS, write } from './demo.ts'
+import { paste } from './paste.ts'
 import { joinWithStockPeer } from './stockPeer.ts'
 
 /** One green pixel. */
@@ -194,14 +195,6 @@ function textOf(page: Page): Promise<string> {
     for (const caret of copy.querySelectorAll('.caret')) caret.remove()
     return copy.textContent ?? ''
   })
-}
-
-async function paste(page: Page, data: Record<string, string>): Promise<void> {
-  await page.locator('.ProseMirror').evaluate((target, entries) => {
-    const clipboardData = new DataTransfer()
-    for (const [type, text] of entries) clipboardData.setData(type, text)
-    target.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }))
-  }, Object.entries(data))
 }
 
 async function pasteFile(page: Page, file: { name: string; type: string; bytes: number }): Promise<void> {
