@@ -99,6 +99,7 @@ describe.skipIf(chromiumPath === undefined)('the demo: several people in one doc
 
   test('P4: carets carry names, also after a change of name; names show while carets move; who leaves is gone', async () => {
     const first = await demo.open('#people')
+    const announced = await recordAnnouncements(first)
     const second = await demo.open('#people')
     await rename(second, 'Ada')
     await first.getByRole('button', { name: 'Ada: follow' }).waitFor()
@@ -112,7 +113,8 @@ describe.skipIf(chromiumPath === undefined)('the demo: several people in one doc
     await rename(second, 'Grace')
     await second.locator('.ProseMirror').click()
     await first.locator('.caret', { hasText: 'Grace' }).waitFor({ state: 'attached' })
-    await first.getByText('Grace joined.').or(first.getByText('Ada joined.')).waitFor({ state: 'attached' })
+    // Under the name they had when it was their turn to be announced.
+    await expect.poll(announced, { timeout: WAIT_MS }).toMatch(/^.+ joined\.$/m)
     await second.context().close()
     await first.getByRole('button', { name: 'Grace: follow' }).waitFor({ state: 'detached' })
     await first.getByText('Grace left.').waitFor({ state: 'attached' })
@@ -272,6 +274,17 @@ async function watchStatus(page: Page): Promise<() => Promise<string>> {
       characterData: true,
       subtree: true,
     })
+    return said
+  })
+  return async () => (await handle.jsonValue()).join('\n')
+}
+
+/** Everything that is said to those who listen to the page. */
+async function recordAnnouncements(page: Page): Promise<() => Promise<string>> {
+  const handle = await page.evaluateHandle(() => {
+    const region = document.querySelector('#announcements') as Element
+    const said: (string | null)[] = []
+    new MutationObserver(() => said.push(region.textContent)).observe(region, { childList: true, characterData: true })
     return said
   })
   return async () => (await handle.jsonValue()).join('\n')

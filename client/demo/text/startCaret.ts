@@ -1,4 +1,5 @@
 import type { Editor } from '@tiptap/core'
+import { Selection } from '@tiptap/pm/state'
 import type { WebsocketProvider } from '../../index.ts'
 
 /**
@@ -6,7 +7,11 @@ import type { WebsocketProvider } from '../../index.ts'
  * along. Whoever has pressed a key or pointed somewhere by then has it where they want it.
  */
 export function startCaret(editor: Editor, provider: WebsocketProvider, container: HTMLElement): void {
-  const toStart = (): void => void editor.commands.setTextSelection(0)
+  const toStart = (): void => {
+    const { doc, tr } = editor.state
+    const first = Selection.findFrom(doc.resolve(0), 1, true) // null: there are pictures only
+    if (first !== null) editor.view.dispatch(tr.setSelection(first))
+  }
   const onSynced = (isSynced: boolean): void => {
     if (!isSynced) return
     stop()
