@@ -27,7 +27,7 @@ describe.skipIf(chromiumPath === undefined)('the demo: what newcomers do', { tim
     demo = await Demo.launch()
   })
   afterAll(() => demo.close())
-  beforeEach(() => demo.begin())
+  beforeEach(() => demo.begin(), TEST_MS)
   afterEach(() => demo.end())
 
   test('who opens a document and types has the caret before its first word', async () => {

@@ -9,7 +9,7 @@ describe.skipIf(chromiumPath === undefined)('the demo: what the status line says
     demo = await Demo.launch()
   })
   afterAll(() => demo.close())
-  beforeEach(() => demo.begin())
+  beforeEach(() => demo.begin(), TEST_MS)
   afterEach(() => demo.end())
 
   test('every word in its order: connecting, saved, saving, lost, offline, back', async () => {

@@ -23,7 +23,7 @@ describe.skipIf(chromiumPath === undefined)('the demo: several people in one doc
     demo = await Demo.launch()
   })
   afterAll(() => demo.close())
-  beforeEach(() => demo.begin())
+  beforeEach(() => demo.begin(), TEST_MS)
   afterEach(() => demo.end())
 
   test('P1: two people write at once, the server is killed meanwhile, and nothing anyone has seen is lost', async () => {

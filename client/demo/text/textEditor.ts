@@ -6,6 +6,7 @@ import { scrollTo } from '../ui/scroll.ts'
 import type { Unknown } from './contentCheck.ts'
 import { guardContent } from './contentGuard.ts'
 import { editorExtensions } from './extensions.ts'
+import { surviveLostCaret } from './lostCaret.ts'
 import { withoutStyles } from './pastedStyles.ts'
 import { insertPictures, picturesIn } from './pictures.ts'
 import { anchorAt, rangeOf } from './positions.ts'
@@ -40,6 +41,7 @@ export class TextEditor implements Surface {
     const isKnown = guardContent(this.#room.doc.getXmlFragment('default'), this.editor.schema, refuse)
     if (!isKnown) return
     this.editor.mount(this.#container)
+    surviveLostCaret(this.editor)
     startCaret(this.editor, this.#room.provider, this.#container)
   }
 
