@@ -6,6 +6,7 @@ import { wireKeys } from './keyboard.ts'
 import { wireMenu } from './menu.ts'
 import { ModeSwitch } from './modeSwitch.ts'
 import { windowRole } from './net/address.ts'
+import { showNoAccess } from './noAccess.ts'
 import { Panels } from './panels.ts'
 import { nameMovingCarets } from './people/caret.ts'
 import { Follower } from './people/follower.ts'
@@ -16,6 +17,7 @@ import { whenReady } from './ready.ts'
 import { openRoom } from './room.ts'
 import type { Room } from './room.ts'
 import { wireShare } from './share.ts'
+import { markOffline } from './status/offlineMark.ts'
 import { StatusLine } from './status/statusLine.ts'
 import type { Anchor } from './surface.ts'
 import { showRefusal } from './text/refusal.ts'
@@ -32,6 +34,7 @@ const NETWORK = 'Network'
 export async function openPage(): Promise<void> {
   const room = openRoom()
   new StatusLine(room, byId('status')).start()
+  markOffline(room, byId('kept'))
   const me = new Me(room.awareness, byId('people'), windowRole() === 'second' ? '.second' : '')
   nameMovingCarets(room.awareness, document)
   tellWhenIdle(room.awareness)
@@ -117,7 +120,9 @@ async function comment(panels: Panels): Promise<void> {
 /** Who may not write, or not even read, is not offered to. */
 function followScope({ provider }: Room, modes: ModeSwitch): void {
   const show = (): void => {
-    modes.setEditable(provider.scope === 'read-write' && provider.linkStatus.name !== 'denied')
+    const { linkStatus: link, scope } = provider
+    modes.setEditable(scope === 'read-write' && link.name !== 'denied')
+    if (link.name === 'denied') showNoAccess(link.reason)
   }
   provider.on('scope', show)
   provider.on('link', show)

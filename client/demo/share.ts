@@ -28,7 +28,7 @@ function fill(panel: HTMLElement): void {
   copyLink(link, outcome)
 }
 
-/** Browsers offer the clipboard to secure pages only; over plain HTTP the link is selected, to be copied by hand. */
+/** Browsers offer the clipboard to secure pages only; over plain HTTP the link is selected, and copied as a key would. */
 function copyLink(link: HTMLInputElement, outcome: HTMLElement): void {
   const say = (text: string): void => {
     outcome.textContent = text
@@ -36,7 +36,7 @@ function copyLink(link: HTMLInputElement, outcome: HTMLElement): void {
   }
   const select = (): void => {
     query(document, '#link', HTMLInputElement).select()
-    say('Press Ctrl C to copy the selected link.')
+    say(document.execCommand('copy') ? 'Link copied.' : 'Copy the selected link.')
   }
   if (isSecureContext) navigator.clipboard.writeText(link.value).then(() => say('Link copied.'), select)
   else select()

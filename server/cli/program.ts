@@ -62,7 +62,7 @@ function serveCommand(program: Command, serve: (flags: Flags) => void): Command 
   for (const name of optionNames) {
     const spec: OptionSpec = optionTable[name]
     if (spec.flag.startsWith('[')) command.argument(spec.flag, helpText(spec))
-    else command.addOption(commanderOption(spec))
+    else for (const each of commanderOptions(spec)) command.addOption(each)
   }
   return command.action((directory: string | undefined) => {
     const flags: Partial<Record<OptionName, string | boolean>> = {}
@@ -74,8 +74,10 @@ function serveCommand(program: Command, serve: (flags: Flags) => void): Command 
   })
 }
 
-function commanderOption(spec: OptionSpec): Option {
-  return new Option(spec.short === undefined ? spec.flag : `${spec.short}, ${spec.flag}`, helpText(spec))
+/** `--no-x` brings `--x` along, unlisted: only it can win over an environment that says "off". */
+function commanderOptions(spec: OptionSpec): Option[] {
+  const listed = new Option(spec.short === undefined ? spec.flag : `${spec.short}, ${spec.flag}`, helpText(spec))
+  return spec.flag.startsWith('--no-') ? [listed, new Option(spec.flag.replace('--no-', '--')).hideHelp()] : [listed]
 }
 
 /** "error: unknown option '--prot'\n(Did you mean --port?)" becomes one sentence that says how to get help. */

@@ -18,7 +18,7 @@ describe.skipIf(chromiumPath === undefined)('the demo: for everybody', { timeout
     demo = await Demo.launch()
   })
   afterAll(() => demo.close())
-  beforeEach(() => demo.begin())
+  beforeEach(() => demo.begin(), TEST_MS)
   afterEach(() => demo.end())
 
   test.each(LOOKS)('%s, %s: no serious fault in any part of the page', async (size, colorScheme) => {

@@ -4,6 +4,7 @@ import type { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { chromiumPath, code, Demo, paragraphs, says, sees, TEST_MS, WAIT_MS, write } from './demo.ts'
+import { paste } from './paste.ts'
 import { joinWithStockPeer } from './stockPeer.ts'
 
 /** One green pixel. */
@@ -16,7 +17,7 @@ describe.skipIf(chromiumPath === undefined)('the demo: what can be written', { t
     demo = await Demo.launch()
   })
   afterAll(() => demo.close())
-  beforeEach(() => demo.begin())
+  beforeEach(() => demo.begin(), TEST_MS)
   afterEach(async () => {
     for (const provider of providers.splice(0)) provider.destroy()
     await demo.end()
@@ -42,6 +43,17 @@ describe.skipIf(chromiumPath === undefined)('the demo: what can be written', { t
     expect(await textOf(second)).not.toContain('mine')
     for (let step = 0; step < 8; step += 1) await second.keyboard.press('Control+z')
     await expect.poll(() => textOf(first), { timeout: WAIT_MS }).not.toContain('theirs')
+  })
+
+  test('what arrives is shown even where the caret cannot be put back into it', async () => {
+    const [author, reader] = [await demo.open('#lost'), await demo.open('#lost')]
+    await write(author, 'Before.')
+    await sees(reader, 'Before.')
+    await loseCaret(reader)
+    await author.keyboard.type(' After.')
+    await sees(reader, 'Before. After.')
+    await write(reader, ' Mine.')
+    await sees(author, 'Before. After. Mine.')
   })
 
   test('code: both write at once, carets carry names, undo is one’s own, and Escape then Tab leads out', async () => {
@@ -188,20 +200,25 @@ describe.skipIf(chromiumPath === undefined)('the demo: what can be written', { t
   })
 })
 
+/** Makes the binding fail, once, as it does when the words around the caret are gone. */
+async function loseCaret(page: Page): Promise<void> {
+  await page.locator('.ProseMirror').evaluate((element) => {
+    const { editor } = element as unknown as { editor: { state: Record<string, { binding: object }> } }
+    const binding = editor.state['y-sync$']?.binding ?? {}
+    const fail = (): never => {
+      Reflect.deleteProperty(binding, '_tr')
+      throw new RangeError('Position 10 out of range')
+    }
+    Object.defineProperty(binding, '_tr', { configurable: true, get: fail })
+  })
+}
+
 function textOf(page: Page): Promise<string> {
   return page.locator('.ProseMirror').evaluate((text) => {
     const copy = text.cloneNode(true) as Element
     for (const caret of copy.querySelectorAll('.caret')) caret.remove()
     return copy.textContent ?? ''
   })
-}
-
-async function paste(page: Page, data: Record<string, string>): Promise<void> {
-  await page.locator('.ProseMirror').evaluate((target, entries) => {
-    const clipboardData = new DataTransfer()
-    for (const [type, text] of entries) clipboardData.setData(type, text)
-    target.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }))
-  }, Object.entries(data))
 }
 
 async function pasteFile(page: Page, file: { name: string; type: string; bytes: number }): Promise<void> {

@@ -42,7 +42,7 @@ describe.skipIf(chromiumPath === undefined)('the demo: files in and out', { time
     await demo.close()
     await rm(directory, { recursive: true, force: true })
   })
-  beforeEach(() => demo.begin())
+  beforeEach(() => demo.begin(), TEST_MS)
   afterEach(() => demo.end())
 
   /** Puts a file with this content through the page's import. */

@@ -7,7 +7,7 @@ describe.skipIf(chromiumPath === undefined)('the demo: without a connection', { 
     demo = await Demo.launch()
   })
   afterAll(() => demo.close())
-  beforeEach(() => demo.begin())
+  beforeEach(() => demo.begin(), TEST_MS)
   afterEach(() => demo.end())
 
   test('offline edits survive a reload and arrive', async () => {

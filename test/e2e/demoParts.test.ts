@@ -157,6 +157,14 @@ test('styles leave pasted HTML, and what they mean stays', () => {
   expect(withoutStyles(`<p class="x" STYLE = 'font-style: italic'>a</p>`)).toBe(
     '<p class="x" data-slant="italic">a</p>',
   )
+  // Word's own names for things end in the names that styles have.
+  expect(withoutStyles("<b style='mso-bidi-font-weight:normal'>a</b>")).toBe('<b>a</b>')
+  expect(withoutStyles('<head><style><!-- p { color: red }\n--></style></head><p style=color:red>a</p>')).toBe(
+    '<head></head><p>a</p>',
+  )
+  expect(withoutStyles('<p title="a > b" onclick="x()" style="font-weight:700">a</p>')).toBe(
+    '<p title="a > b" data-weight="bold">a</p>',
+  )
   expect(withoutStyles('<i style="color:red"><u style="x">a style="y"</u></i>')).toBe('<i><u>a style="y"</u></i>')
 })
 

@@ -17,7 +17,7 @@ describe.skipIf(chromiumPath === undefined)('the demo: beside stock providers', 
     await demo.close()
     await rm(built, { recursive: true, force: true })
   })
-  beforeEach(() => demo.begin())
+  beforeEach(() => demo.begin(), TEST_MS)
   afterEach(() => demo.end())
 
   test('two demo pages, CodeMirror on y-websocket and Tiptap on HocuspocusProvider share one room', async () => {

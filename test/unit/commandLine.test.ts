@@ -34,6 +34,12 @@ describe('command line', () => {
     expect(request).toEqual({ command: 'serve', flags })
   })
 
+  test('what can be switched off can be switched on, against an environment that says otherwise; the last one counts', () => {
+    expect(run('serve', '--demo').request).toEqual({ command: 'serve', flags: { demo: true } })
+    expect(run('serve', '--demo', '--no-demo').request).toEqual({ command: 'serve', flags: { demo: false } })
+    expect(run('serve', '--help').printed).not.toContain('  --demo')
+  })
+
   test('--version prints the version', () => {
     expect(run('--version')).toEqual({ request: { command: 'none' }, printed: '1.2.3\n' })
   })

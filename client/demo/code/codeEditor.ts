@@ -126,6 +126,7 @@ export class CodeEditor implements Surface {
       this.#language.of(LANGUAGES.javascript.support()),
       this.#wrapping.of([]),
       this.#editable.of([]),
+      view.EditorView.perLineTextDirection.of(true),
       view.EditorView.contentAttributes.of({ 'aria-label': 'Code' }),
       yCollab(this.#text, null, { undoManager: this.#undo }),
       carets(this.#text, this.#room.awareness),

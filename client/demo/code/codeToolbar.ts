@@ -1,5 +1,6 @@
 import type { Room } from '../room.ts'
 import { element } from '../ui/element.ts'
+import { keepFocus } from '../ui/keepFocus.ts'
 import { rove } from '../ui/roving.ts'
 import { rule, toolButton } from '../ui/toolButton.ts'
 import type { CodeEditor } from './codeEditor.ts'
@@ -13,6 +14,7 @@ export function fillCodeToolbar(toolbar: HTMLElement, editor: CodeEditor, room: 
   redo.addEventListener('click', () => editor.redo())
   toolbar.replaceChildren(undo, redo, rule(), languageMenu(editor, room), wrapButton(editor))
   rove(toolbar)
+  keepFocus(toolbar)
 }
 
 function languageMenu(editor: CodeEditor, { doc }: Room): HTMLElement {

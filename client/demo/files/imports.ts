@@ -19,7 +19,7 @@ export class ImportError extends Error {
  */
 export async function importFile(file: File, editor: Editor, room: Room): Promise<void> {
   if (file.size > MAX_BYTES) throw new ImportError(`“${file.name}” is larger than 12 MB.`)
-  if (file.name.endsWith('.ydoc')) return merge(new Uint8Array(await file.arrayBuffer()), editor, room)
+  if (file.name.toLowerCase().endsWith('.ydoc')) return merge(new Uint8Array(await file.arrayBuffer()), editor, room)
   const { fromMarkdown } = await import('./markdown.ts')
   const { content = [] } = fromMarkdown(await file.text())
   if (content.length === 0) throw new ImportError(`“${file.name}” is empty.`)

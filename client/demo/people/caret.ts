@@ -43,7 +43,9 @@ function touch(root: ParentNode, client: number, person: Person = SOMEONE, hasMo
     const label = caret.querySelector('.caret-label')
     if (label !== null && label.textContent !== person.name) label.textContent = person.name
     paint(caret, person)
-    if (hasMoved) caret.dataset['moving'] = ''
+    if (!hasMoved) continue
+    caret.dataset['moving'] = ''
+    if (label instanceof HTMLElement) requestAnimationFrame(() => turnAtEdge(label)) // when it is where it has moved to
   }
   if (!hasMoved) return
   clearTimeout(movedAt.get(client))
@@ -63,6 +65,7 @@ export function caretsOf(root: ParentNode, client: number): HTMLElement[] {
 
 /** A label that would be cut off at the right edge of the paper hangs to the left of its caret instead. */
 function turnAtEdge(label: HTMLElement): void {
+  delete label.dataset['side']
   const edge = label.closest('.paper, .cm-scroller')?.getBoundingClientRect().right ?? Infinity
   if (label.getBoundingClientRect().right > edge) label.dataset['side'] = 'left'
 }

@@ -61,7 +61,7 @@ export class Follower {
     main.toggleAttribute('data-following', followed !== undefined)
     if (followed === undefined) return void (this.#followed = null)
     const { person, mode, client } = followed
-    this.#pill.textContent = `Following ${person.name} · Stop`
+    this.#pill.replaceChildren(element('span', {}, `Following ${person.name}`), ' · Stop')
     paint(this.#pill, person)
     paint(main, person)
     if (mode !== null) this.#stage.show(mode)

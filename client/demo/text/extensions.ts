@@ -16,6 +16,7 @@ import { Gapcursor } from '@tiptap/extensions/gap-cursor'
 import { Placeholder } from '@tiptap/extensions/placeholder'
 import type { Room } from '../room.ts'
 import { Carets } from './carets.ts'
+import { Ends } from './ends.ts'
 import { Image } from './image.ts'
 import { Link } from './link.ts'
 import { Bold, Italic, Strike, Underline } from './marks.ts'
@@ -75,7 +76,9 @@ export function editorExtensions({ doc, awareness }: Room): AnyExtension[] {
     Carets.configure({ awareness }),
     Dropcursor.configure({ color: 'currentColor', width: 2 }),
     Gapcursor,
+    Ends,
     Remarks,
-    Placeholder.configure({ placeholder: EMPTY, showOnlyWhenEditable: false }),
+    // Only where there is nothing at all, and only to who may write: an empty line among others says enough by itself.
+    Placeholder.configure({ placeholder: ({ editor }) => (editor.isEmpty ? EMPTY : '') }),
   ]
 }

@@ -1,22 +1,26 @@
-const TAG_WITH_STYLE = /<[a-z][^>]*?\sstyle\s*=\s*(?:"[^"]*"|'[^']*')[^>]*>/gi
-const STYLE = /\sstyle\s*=\s*("[^"]*"|'[^']*')/gi
+/** Whole sheets of them, as office programs send along. */
+const SHEET = /<style\b[^>]*>.*?<\/style\s*>/gis
+const TAG = /<[a-z](?:[^>"']|"[^"]*"|'[^']*')*>/gi
+/** What the policy forbids: styles, and handlers such as `onclick`. */
+const FORBIDDEN = /\s(style|on\w+)\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)/gi
 
 /** What of a style is kept, each as an attribute that `marks.ts` reads. */
 const KEPT: readonly (readonly [style: RegExp, attribute: string])[] = [
-  [/font-weight\s*:\s*(?:bold|[6-9]\d\d)/i, 'data-weight="bold"'],
-  [/font-weight\s*:\s*(?:normal|[1-5]\d\d)/i, 'data-weight="normal"'],
-  [/font-style\s*:\s*italic/i, 'data-slant="italic"'],
-  [/text-decoration[^;]*:[^;]*line-through/i, 'data-line="through"'],
-  [/text-decoration[^;]*:[^;]*underline/i, 'data-line="under"'],
+  [/(?<![\w-])font-weight\s*:\s*(?:bold|[6-9]\d\d)/i, 'data-weight="bold"'],
+  [/(?<![\w-])font-weight\s*:\s*(?:normal|[1-5]\d\d)/i, 'data-weight="normal"'],
+  [/(?<![\w-])font-style\s*:\s*italic/i, 'data-slant="italic"'],
+  [/(?<![\w-])text-decoration[^;]*:[^;]*line-through/i, 'data-line="through"'],
+  [/(?<![\w-])text-decoration[^;]*:[^;]*underline/i, 'data-line="under"'],
 ]
 
 /**
- * Pasted HTML without its `style` attributes: the page's policy forbids them, and the browser would complain about each one
- * that is parsed. What they say about bold, italic and lines is kept, since some editors say it in no other way; Google Docs
+ * Pasted HTML without its styles: the page's policy forbids them, and the browser would complain about each one that is
+ * parsed. What they say about bold, italic and lines is kept, since some editors say it in no other way; Google Docs
  * even puts all it copies into a `<b>` that is styled as not bold.
  */
 export function withoutStyles(html: string): string {
-  return html.replaceAll(TAG_WITH_STYLE, (tag) => tag.replaceAll(STYLE, (_whole, style: string) => attributes(style)))
+  const keep = (_whole: string, name: string, value: string): string => (/^style$/i.test(name) ? attributes(value) : '')
+  return html.replaceAll(SHEET, '').replaceAll(TAG, (tag) => tag.replaceAll(FORBIDDEN, keep))
 }
 
 function attributes(style: string): string {

@@ -6,10 +6,12 @@ import { scrollTo } from '../ui/scroll.ts'
 import type { Unknown } from './contentCheck.ts'
 import { guardContent } from './contentGuard.ts'
 import { editorExtensions } from './extensions.ts'
+import { surviveLostCaret } from './lostCaret.ts'
 import { withoutStyles } from './pastedStyles.ts'
 import { insertPictures, picturesIn } from './pictures.ts'
 import { anchorAt, rangeOf } from './positions.ts'
 import { markRemarks } from './remarks.ts'
+import { startCaret } from './startCaret.ts'
 
 /** Characters of a passage that are repeated where it is commented on. */
 const QUOTE_LENGTH = 160
@@ -37,7 +39,10 @@ export class TextEditor implements Surface {
       onRefused(unknown)
     }
     const isKnown = guardContent(this.#room.doc.getXmlFragment('default'), this.editor.schema, refuse)
-    if (isKnown) this.editor.mount(this.#container)
+    if (!isKnown) return
+    this.editor.mount(this.#container)
+    surviveLostCaret(this.editor)
+    startCaret(this.editor, this.#room.provider, this.#container)
   }
 
   /** False once the document turned out to hold something unknown. */

@@ -1,5 +1,6 @@
 import type { Editor } from '@tiptap/core'
 import { element } from '../ui/element.ts'
+import { keepFocus } from '../ui/keepFocus.ts'
 import { rove } from '../ui/roving.ts'
 import { rule, toolButton } from '../ui/toolButton.ts'
 import { BLOCKS, HISTORY, IN_TABLE, levelAt, LEVELS, setLevel, STYLES, TABLE } from './actions.ts'
@@ -46,6 +47,7 @@ export function fillTextToolbar(toolbar: HTMLElement, editor: Editor): void {
   editor.on('transaction', showSoon)
   editor.on('update', showSoon)
   rove(toolbar)
+  keepFocus(toolbar)
   show()
 }
 
