@@ -1,3 +1,4 @@
+import { StorageError } from '../shared/errors.ts'
 import type { Clock } from './clock.ts'
 import type { Archive } from './engine/archive/archive.ts'
 import { openArchive } from './engine/archive/openArchive.ts'
@@ -34,10 +35,29 @@ export async function openRedis(options: Options, opening: Opening): Promise<Eng
   }
 }
 
-function openNamedArchive(url: string, { clock, logger }: Opening): Promise<Archive> {
+/** One that is away does not keep a node from starting: what is in Redis can be served. */
+async function openNamedArchive(url: string, { clock, logger }: Opening): Promise<Archive> {
+  // What happens before is told once, by `onUnreachable` or by the promise.
+  let isOpen = false
   const onHealth = (health: EngineHealth): void => {
+    if (!isOpen) return
     if (health.state === 'ok') logger.info('the archive works again')
     else logger.error({ err: health.error }, 'the archive is failing: documents that rest there cannot be opened')
   }
-  return openArchive({ url, clock, onHealth, onWarning: (warning) => logger.warn(warning) })
+  const onUnreachable = (error: StorageError): void => {
+    const what = 'Until it answers, only documents that are in Redis can be opened, and none can be begun.'
+    logger.error(`${nameOption(error.message)} ${what}`)
+  }
+  const onWarning = (warning: string): void => logger.warn(warning)
+  try {
+    const archive = await openArchive({ url, clock, onHealth, onUnreachable, onWarning })
+    isOpen = true
+    return archive
+  } catch (thrown) {
+    throw thrown instanceof StorageError ? new StorageError(thrown.code, nameOption(thrown.message), thrown) : thrown
+  }
+}
+
+function nameOption(sentence: string): string {
+  return sentence.replace(/\.$/, ' (--archive).')
 }

@@ -317,6 +317,104 @@ describe.skipIf(missing !== null)('cold documents leave Redis', () => {
     expect(textOf(await engine.load('a'))).toBe('one ')
   })
 
+  /** What Redis has of the only document; the returned function brings it back, as a backup does. */
+  async function backUp(): Promise<() => Promise<void>> {
+    const [meta = ''] = await metaKeys()
+    const keys = [meta, meta.replace(/meta$/, 'log')]
+    for (const key of keys) await redis.command('COPY', key, `kept:${key}`, 'REPLACE')
+    return async () => {
+      for (const key of keys) {
+        await redis.command('DEL', key)
+        await redis.command('COPY', `kept:${key}`, key, 'REPLACE')
+      }
+    }
+  }
+
+  test('C122: a Redis from long ago names parts that are gone: the document is in the newer ones', async () => {
+    const [{ engine, held }, { engine: peer }] = [await open(), await open()]
+    const writer = new Writer()
+    await writer.write(engine, 'a', 'one ')
+    await archivedEverything()
+    const [first = ''] = await held.inner.list('a')
+    const restoreCold = await backUp()
+    for (const word of ['two ', 'three ']) {
+      await writer.write(engine, 'a', word)
+      await archivedEverything()
+    }
+    await eventually(async () => !(await held.inner.list('a')).includes(first), 'the first part is dropped')
+    await restoreCold()
+    const loaded = await Promise.all([engine, peer, engine, peer].map((node) => node.load('a')))
+    expect(loaded.map(textOf)).toEqual(Array(4).fill('one two three '))
+    // And from there it goes on, as any other: with an entry, with a compaction, and into the archive.
+    await writer.write(peer, 'a', 'four ')
+    expect(await writer.compact(peer, 'a')).toBe(true)
+    await archivedEverything()
+    await writer.write(peer, 'a', 'five ')
+    await archivedEverything()
+    expect(textOf(await engine.load('a'))).toBe('one two three four five ')
+    await eventually(async () => (await held.inner.list('a')).length === 2, 'no more parts are kept than of others')
+  })
+
+  test('C122: what that Redis has in its log is still a part of the document', async () => {
+    const { engine, held } = await open()
+    const [writer, other] = [new Writer(), new Writer()]
+    await writer.write(engine, 'a', 'one ')
+    await archivedEverything()
+    const [first = ''] = await held.inner.list('a')
+    await writer.write(engine, 'a', 'two ')
+    const restoreWarm = await backUp()
+    // What only the newer parts have, and what was written after the restoration.
+    await other.write(engine, 'a', 'x')
+    for (const word of ['', 'three ']) {
+      await writer.write(engine, 'a', word)
+      await archivedEverything()
+    }
+    await eventually(async () => !(await held.inner.list('a')).includes(first), 'the first part is dropped')
+    await restoreWarm()
+    await writer.write(engine, 'a', 'four ')
+    const loaded = await engine.load('a')
+    expect([textOf(loaded).replace('x', ''), textOf(loaded).includes('x')]).toEqual(['one two three four ', true])
+    expect(loaded.tail.length).toBe(2)
+  })
+
+  test('a part that is missing or damaged is never replaced by an older one, nor is one that is there', async () => {
+    const { engine, held } = await open()
+    const writer = new Writer()
+    const schema = prefix.replace(/\W/g, '_')
+    await writer.write(engine, 'a', 'one ')
+    await archivedEverything()
+    const restore = await backUp()
+    await writer.write(engine, 'a', 'two ')
+    await archivedEverything()
+    const [older = '', newer = ''] = await held.inner.list('a')
+    const damage = `UPDATE ${schema}.scriptorium_archive SET part = set_byte(part, 9, get_byte(part, 9) # 1)`
+    await held.inner.drop('a', [newer])
+    await expect(engine.load('a')).rejects.toMatchObject({ code: 'ARCHIVE_DAMAGED' })
+    await restore()
+    expect(textOf(await engine.load('a'))).toBe('one ')
+    await held.inner.put('a', (await engine.load('a')).snapshot ?? expect.fail('there is a snapshot'))
+    await postgres.sql(`${damage} WHERE reference = $1`, [older])
+    await expect(engine.load('a')).rejects.toMatchObject({ code: 'ARCHIVE_DAMAGED' })
+    expect((await held.inner.list('a')).length).toBe(2)
+  })
+
+  test('a part is dropped only after the one that contains it is kept', async () => {
+    const { engine, held } = await open()
+    const writer = new Writer()
+    await writer.write(engine, 'a', 'one ')
+    await archivedEverything()
+    await writer.write(engine, 'a', 'two ')
+    expect(await writer.compact(engine, 'a')).toBe(true)
+    held.held = 'put'
+    await age()
+    await eventually(() => held.waiting === 1, 'it is about to move', patience)
+    expect([(await held.inner.list('a')).length, held.done.drop]).toEqual([1, undefined])
+    held.release()
+    await archivedEverything()
+    await eventually(async () => (await held.inner.list('a')).length === 1, 'the spent part is dropped')
+    expect(textOf(await engine.load('a'))).toBe('one two ')
+  })
+
   test('a removed document is gone from the archive as well, and does not come back', async () => {
     const [{ engine, held }, { engine: peer }] = [await open(), await open()]
     await new Writer().write(engine, 'a', 'secret')

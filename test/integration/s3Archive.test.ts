@@ -67,6 +67,30 @@ describe('an archive in S3, whatever the store', () => {
     expect(error.message).toMatch(sentence)
   })
 
+  test('a store that is away is opened, if so wanted, and works when it is there; one that refuses is not', async () => {
+    const told: string[] = []
+    const onUnreachable = (error: StorageError): void => void told.push(error.message)
+    const refused = await startScript([[403, failure('AccessDenied')]])
+    const nowhere = 's3+http://k:s@host.invalid/bucket'
+    for (const url of [refused, nowhere]) await refusal(openArchive({ url, onUnreachable }))
+    expect(told).toEqual([])
+    const gone = await openArchive({
+      url: `s3+http://k:s@127.0.0.1:${String(await freePort())}/bucket`,
+      onUnreachable,
+    })
+    await refusal(gone.list('a'))
+    const busy = await startScript([
+      [503, failure('SlowDown')],
+      [503, failure('SlowDown')],
+      [503, failure('SlowDown')],
+      [200, listing()],
+    ])
+    const archive = await openArchive({ url: busy, onUnreachable })
+    expect(told).toEqual([expect.stringMatching(/ECONNREFUSED/), expect.stringMatching(/503 SlowDown/)])
+    expect([await archive.list('a'), archive.health()]).toEqual([[], { state: 'ok' }])
+    await Promise.all([gone.close(), archive.close()])
+  })
+
   test('a page that is no listing is not taken for an empty one', async () => {
     const page = '<html><title>Welcome to this hotel</title></html>'
     expect((await refusal(openArchive({ url: await startScript([[200, page]]) }))).message).toMatch(/no listing/)

@@ -8,9 +8,9 @@ const DEAD_AFTER_MS = 1_000
 
 /** A real Redis Cluster: three masters, each with a replica. */
 export class RedisCluster {
-  readonly nodes: readonly RedisServer[]
+  readonly nodes: RedisServer[]
 
-  private constructor(nodes: readonly RedisServer[]) {
+  private constructor(nodes: RedisServer[]) {
     this.nodes = nodes
   }
 
@@ -47,6 +47,21 @@ export class RedisCluster {
     )
   }
 
+  /** A further master, without slots, known to all. */
+  async addMaster(): Promise<RedisServer> {
+    const [known] = this.nodes
+    const added = await startNode()
+    this.nodes.push(added)
+    const bus = /@(\d+)/.exec(String(await added.command('CLUSTER', 'NODES')))?.[1] ?? ''
+    await known?.command('CLUSTER', 'MEET', '127.0.0.1', String(added.port), bus)
+    const know = async (node: RedisServer): Promise<boolean> =>
+      String(await node.command('CLUSTER', 'NODES')).includes(`:${String(added.port)}@`)
+    const allKnow = async (): Promise<boolean> => (await Promise.all(this.nodes.map(know))).every(Boolean)
+    await eventually(allKnow, 'all know the new node', { within: 30_000 })
+    await this.settled()
+    return added
+  }
+
   /** The nodes that are masters, as one that runs sees it. */
   async masters(): Promise<RedisServer[]> {
     const roles = await Promise.all(this.#running().map(async (node) => [node, await roleOf(node)] as const))
@@ -66,8 +81,8 @@ export class RedisCluster {
   }
 
   /** Begins to move a slot to another master; the returned function ends it. In between `moveKeys` moves what is there. */
-  async beginMove(slot: number): Promise<() => Promise<void>> {
-    const { from, to, masters } = await this.#sides(slot)
+  async beginMove(slot: number, chosen?: RedisServer): Promise<() => Promise<void>> {
+    const { from, to, masters } = await this.#sides(slot, chosen)
     const [fromId, toId] = [String(await from.command('CLUSTER', 'MYID')), String(await to.command('CLUSTER', 'MYID'))]
     await to.command('CLUSTER', 'SETSLOT', String(slot), 'IMPORTING', fromId)
     await from.command('CLUSTER', 'SETSLOT', String(slot), 'MIGRATING', toId)
@@ -79,8 +94,8 @@ export class RedisCluster {
     }
   }
 
-  async moveKeys(slot: number, keys: readonly string[]): Promise<void> {
-    const { from, to } = await this.#sides(slot)
+  async moveKeys(slot: number, keys: readonly string[], chosen?: RedisServer): Promise<void> {
+    const { from, to } = await this.#sides(slot, chosen)
     await from.command('MIGRATE', '127.0.0.1', String(to.port), '', '0', '5000', 'KEYS', ...keys)
   }
 
@@ -88,13 +103,13 @@ export class RedisCluster {
     await Promise.all(this.nodes.map((node) => node.dispose()))
   }
 
-  /** Who serves the slot, and some other master, always the same as long as the slot is where it is. */
-  async #sides(slot: number): Promise<{ from: RedisServer; to: RedisServer; masters: RedisServer[] }> {
+  /** Who serves the slot, and some other master (or the chosen one), always the same as long as the slot is where it is. */
+  async #sides(slot: number, chosen?: RedisServer) {
     const masters = (await this.masters()).sort((left, right) => left.port - right.port)
     const ranges = (await masters[0]?.command('CLUSTER', 'SLOTS')) as [number, number, [string, number]][]
     const range = ranges.find(([start, end]) => start <= slot && slot <= end)
     const from = masters.find(({ port }) => port === range?.[2][1])
-    const to = masters.find((master) => master !== from)
+    const to = chosen ?? masters.find((master) => master !== from)
     if (from === undefined || to === undefined) throw new Error('nobody serves the slot')
     return { from, to, masters }
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { StorageError } from '../../shared/errors.ts'
-import { decodePart, encodePart, newReference } from '../../server/engine/archive/part.ts'
+import { decodePart, encodePart, isNewer, newReference } from '../../server/engine/archive/part.ts'
 
 const reference = newReference()
 const part = { state: Uint8Array.of(1, 2, 3), stateVector: Uint8Array.of(4, 5) }
@@ -42,6 +42,12 @@ describe('the bytes of an archived part', () => {
   test('a part is not taken for one of another document, nor for another part of the same', () => {
     expect(refusal('other', reference, encoded())).toMatch(/it is a part of "日本"/)
     expect(refusal('日本', newReference(), encoded())).toMatch(/its checksum is wrong/)
+  })
+
+  test('references are ordered by time alone, and nothing is newer than what is no reference', () => {
+    const at = (time: string, rest: string): string => time.padStart(14, '0') + rest.repeat(18)
+    expect([isNewer(at('a1', '0'), at('a0', 'f')), isNewer(at('a0', 'f'), at('a0', '0'))]).toEqual([true, false])
+    expect([isNewer(reference, ''), isNewer('f'.repeat(33), reference)]).toEqual([false, false])
   })
 
   test('a part of a later version is not guessed at', () => {

@@ -168,6 +168,48 @@ describe('the shards of a cluster', () => {
     expect(state.moved).toBe(1)
   })
 
+  test('ASK to a master that serves no slot yet: it is connected to, and is found by who asks again', async () => {
+    const { network, shards, state } = await cluster()
+    const map = network.answer
+    network.answer = (address, command) => {
+      if (command === 'GET a' && address.port !== 3) throw new Error('ASK 5000 h:3')
+      return map(address, command)
+    }
+    await expect(shards.send(5_000, ['GET', 'a'])).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    await network.clock.advanceAsync(10)
+    expect(await shards.send(5_000, ['GET', 'a'])).toBe('OK')
+    expect(network.asked.slice(-3)).toEqual(['h:1 GET a', 'h:3 ASKING', 'h:3 GET a'])
+    // As long as it is asked, the looks, which do not show it, leave it; when they do, its connections stay.
+    for (let look = 0; look < 5; look++) {
+      await network.clock.advanceAsync(40_000)
+      expect(await shards.send(5_000, ['GET', 'a'])).toBe('OK')
+    }
+    network.answer = (_address, command) => (command === 'CLUSTER SLOTS' ? [[0, 16_383, ['h', 3]]] : 'OK')
+    await network.clock.advanceAsync(40_000)
+    expect([shards.all.map(({ commands }) => commands?.address.port), state.moved]).toEqual([[3], 2])
+    expect(network.opened.filter((opened) => opened.endsWith('h:3'))).toEqual(['commands h:3', 'feed h:3'])
+    shards.close()
+    expect(network.clock.timers).toBe(0)
+  })
+
+  test('redirections to more and more places lead to few connections, which are given up', async () => {
+    const { network, shards } = await cluster()
+    const map = network.answer
+    let port = 100
+    network.answer = (address, command) => {
+      if (command === 'GET a') throw new Error(`ASK 5000 h:${String((port += 1))}`)
+      return map(address, command)
+    }
+    const opened = network.opened.length
+    for (let time = 0; time < 100; time++) await shards.send(5_000, ['GET', 'a']).catch(() => undefined)
+    await network.clock.advanceAsync(10)
+    expect([network.opened.length - opened, network.destroyed]).toEqual([32, 0])
+    await network.clock.advanceAsync(100_000)
+    expect([network.opened.length - opened, network.destroyed]).toEqual([32, 32])
+    shards.close()
+    expect(network.clock.timers).toBe(0)
+  })
+
   test('a master that is gone fails a part of the documents, not all; one that has no slots any more is left', async () => {
     const { network, shards, state } = await cluster()
     const [first] = shards.all

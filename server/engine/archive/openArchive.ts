@@ -1,3 +1,4 @@
+import type { StorageError } from '../../../shared/errors.ts'
 import { systemClock } from '../../clock.ts'
 import type { Clock } from '../../clock.ts'
 import type { EngineHealth } from '../engine.ts'
@@ -18,6 +19,11 @@ export interface ArchiveOptions {
   readonly onHealth?: (health: EngineHealth) => void
   /** One sentence about a set-up that may lose what is archived. Must not throw. */
   readonly onWarning?: (warning: string) => void
+  /**
+   * Called when the archive does not answer: it is opened all the same, and every call is an attempt to reach it. Default:
+   * opening it rejects, as it does in any case when the archive refuses what it is asked. Must not throw.
+   */
+  readonly onUnreachable?: (error: StorageError) => void
   /** Milliseconds after which a call without an answer is given up; default 35 s (PostgreSQL), 60 s (S3). */
   readonly answerTimeoutMs?: number
 }

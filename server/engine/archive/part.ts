@@ -17,6 +17,8 @@ const PART_VERSION = 1
 const CHECKSUM_OFFSET = 1
 const NAME_LENGTH_OFFSET = 5
 const NAME_OFFSET = 7
+/** Hexadecimal digits of a reference that are its time. */
+const TIME_DIGITS = 14
 
 /**
  * 56 bits of time (microseconds, wall-clock: nodes are compared), so that references sort by age where nothing else does;
@@ -24,12 +26,18 @@ const NAME_OFFSET = 7
  */
 export function newReference(): ArchiveReference {
   const microseconds = Math.floor((performance.timeOrigin + performance.now()) * 1000)
-  return microseconds.toString(16).padStart(14, '0') + randomBytes(9).toString('hex')
+  return microseconds.toString(16).padStart(TIME_DIGITS, '0') + randomBytes(9).toString('hex')
 }
 
 /** True for what `newReference` makes: anything else cannot name a part, and reaches no storage. */
 export function isReference(text: string): boolean {
   return /^[\da-f]{32}$/.test(text)
+}
+
+/** True when the part was kept later, by the clocks of the nodes that kept the two. */
+export function isNewer(reference: ArchiveReference, than: ArchiveReference): boolean {
+  if (!isReference(reference) || !isReference(than)) return false
+  return reference.slice(0, TIME_DIGITS) > than.slice(0, TIME_DIGITS)
 }
 
 export function encodePart(document: string, reference: ArchiveReference, { state, stateVector }: Snapshot): Buffer {

@@ -1,5 +1,6 @@
 import { StorageError } from '../../../shared/errors.ts'
 import type { Archive, ArchiveReference } from '../archive/archive.ts'
+import { isNewer } from '../archive/part.ts'
 import type { ListQuery, Loaded, Snapshot } from '../engine.ts'
 import { asLoaded, type Documents } from './documents.ts'
 import type { Stored } from './documentReader.ts'
@@ -29,9 +30,11 @@ const REMOVAL_MS = 60_000
  *     archived  named by `meta.archive`: the document is this part and the log after it
  *     spent     named by `meta.spent`: a later snapshot or part contains it. Not dropped yet, because a Redis that writes
  *               its file every second may come back as it was before
- *     dropped   when the document goes to the archive the next time
+ *     dropped   when the document has gone to the archive the next time: from then on there is a part that contains it,
+ *               or one that contains that one, and so on
  *
- * What the archive keeps of a document that Redis does not know is that document: Redis has lost it.
+ * What the archive keeps of a document that Redis does not know is that document: Redis has lost it. And what it keeps
+ * instead of a part that Redis names contains that part, if it is newer: Redis has come back as it was long before.
  */
 export class ArchivedDocuments implements Documents {
   readonly #store: DocumentStore
@@ -82,15 +85,23 @@ export class ArchivedDocuments implements Documents {
   async archive(keys: DocumentKeys): Promise<boolean> {
     const stored = await this.#loadWhole(keys)
     if (stored.head === null) return false
-    // First what was spent the last time: if that fails, its names are still known the next time.
-    if (stored.spent.length > 0) await this.#archive.drop(keys.name, stored.spent)
     const updates = stored.tail.map(({ update }) => update)
     const whole = stored.snapshot === null ? updates : [stored.snapshot.state, ...updates]
     const part = stored.snapshot !== null && updates.length === 0 ? stored.snapshot : this.#merge(whole)
     const reference = await this.#archive.put(keys.name, part)
-    if (await this.#store.retire(keys, stored, reference)) return true
+    if (await this.#store.retire(keys, stored, reference)) {
+      await this.#dropSpent(keys, stored.spent)
+      return true
+    }
     await this.#archive.drop(keys.name, [reference])
     return false
+  }
+
+  /** If it fails, their names are still known the next time. */
+  async #dropSpent(keys: DocumentKeys, spent: readonly ArchiveReference[]): Promise<void> {
+    if (spent.length === 0) return
+    await this.#archive.drop(keys.name, spent)
+    await this.#store.forget(keys, spent)
   }
 
   /** With the parts that are in the archive as its snapshot. */
@@ -105,9 +116,23 @@ export class ArchivedDocuments implements Documents {
         // A part that is not there any more may have been replaced by another since Redis was asked.
         if (attempt >= MAX_ATTEMPTS || !isDamaged(error)) throw error
         const { archived } = await this.#store.load(keys)
-        if (archived.join(' ') === stored.archived.join(' ')) throw error
+        const isUnchanged = archived.join(' ') === stored.archived.join(' ')
+        if (isUnchanged && !(await this.#nameWhatIsThere(keys, archived))) throw error
       }
     }
+  }
+
+  /**
+   * When parts that Redis names are not in the archive, but newer ones are: all that is there is the document from now on.
+   * Never for what is there and damaged, nor when all that is left is older: the archive itself may have been restored.
+   */
+  async #nameWhatIsThere(keys: DocumentKeys, named: readonly ArchiveReference[]): Promise<boolean> {
+    const there = await this.#archive.list(keys.name)
+    const missing = named.filter((reference) => !there.includes(reference))
+    const isContained = (lost: ArchiveReference): boolean => there.some((reference) => isNewer(reference, lost))
+    if (missing.length === 0 || !missing.every(isContained)) return false
+    await this.#store.rename(keys, named, there)
+    return true
   }
 
   async #fetch(keys: DocumentKeys, { archived, snapshot }: Stored): Promise<Snapshot> {

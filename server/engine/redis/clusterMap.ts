@@ -8,6 +8,12 @@ export interface SlotRange {
   readonly master: Address
 }
 
+/** MOVED: somebody else serves the slot now. ASK: it is on its way, and this one command is for the other. */
+export interface Redirection {
+  readonly kind: 'MOVED' | 'ASK'
+  readonly to: Address
+}
+
 /**
  * Reads the answer to CLUSTER SLOTS: start, end, master, replicas …, each node as host, port and more.
  *
@@ -22,7 +28,7 @@ export function readSlots(reply: Reply, asked: Address): readonly SlotRange[] {
 }
 
 /** Where "MOVED 3999 host:port" and "ASK 3999 host:port" point to; null for other errors. */
-export function readRedirection(error: Error, asked: Address | null): { kind: 'MOVED' | 'ASK'; to: Address } | null {
+export function readRedirection(error: Error, asked: Address | null): Redirection | null {
   const match = /^(MOVED|ASK) \d+ (.*):(\d+)$/.exec(error.message)
   if (match === null) return null
   const host = match[2] === '' ? asked?.host : match[2]

@@ -1,9 +1,10 @@
 import { StorageError, toError } from '../../../shared/errors.ts'
 import type { Clock } from '../../clock.ts'
 import type { EngineHealth } from '../engine.ts'
-import { readRedirection, readSlots, type SlotRange } from './clusterMap.ts'
+import { type Redirection, readRedirection, readSlots, type SlotRange } from './clusterMap.ts'
 import type { Argument, Reply } from './connection.ts'
 import { replyCode } from './errors.ts'
+import { GuestShards } from './guestShards.ts'
 import { SLOTS } from './hashSlot.ts'
 import type { Shard } from './shard.ts'
 import { sendTo, type Shards } from './shards.ts'
@@ -37,6 +38,7 @@ export interface ClusterShardsOptions {
 export class ClusterShards implements Shards {
   readonly #options: ClusterShardsOptions
   readonly #byAddress = new Map<string, Shard>()
+  readonly #guests: GuestShards
   #slots: readonly (Shard | null)[] = []
   #looking = false
   #cancelLook: () => void
@@ -45,6 +47,7 @@ export class ClusterShards implements Shards {
 
   constructor(options: ClusterShardsOptions) {
     this.#options = options
+    this.#guests = new GuestShards(options.clock, options.createShard)
     this.#cancelLook = options.clock.after(0, () => void this.#look())
   }
 
@@ -80,6 +83,7 @@ export class ClusterShards implements Shards {
     this.#closed = true
     this.#cancelLook()
     for (const shard of this.all) shard.close()
+    this.#guests.close()
   }
 
   /** Follows one redirection, if it leads to where we are connected already; else who asks has to ask again. */
@@ -88,16 +92,23 @@ export class ClusterShards implements Shards {
     if (mapTroubles.has(code)) this.lookSoon()
     const redirection = readRedirection(thrown, from?.commands?.address ?? null)
     if (redirection === null) throw thrown
-    const connection = this.#byAddress.get(describeAddress(redirection.to))?.commands ?? null
+    const connection = this.#leadsTo(redirection)?.commands ?? null
     if (connection === null) throw new StorageError('STORAGE_UNAVAILABLE', `it has moved (${thrown.message})`, thrown)
     // Both in one turn, so that nothing comes in between: the permission is for the next command only.
     if (redirection.kind === 'ASK') connection.send(['ASKING']).catch(() => undefined)
     return connection.send(args)
   }
 
+  /** Where a slot that has moved is served, the next look shows; where one that is moving goes, none does. */
+  #leadsTo({ kind, to }: Redirection): Shard | null {
+    const known = this.#byAddress.get(describeAddress(to)) ?? null
+    return known === null && kind === 'ASK' && !this.#closed ? this.#guests.get(to) : known
+  }
+
   async #look(): Promise<void> {
     this.#looking = true
     this.#lastLook = this.#options.clock.now()
+    this.#guests.expire()
     try {
       this.#adopt(await this.#askAnybody())
     } catch (error) {
@@ -135,7 +146,8 @@ export class ClusterShards implements Shards {
       shard.close()
     }
     for (const [name, address] of masters) {
-      if (!this.#byAddress.has(name)) this.#byAddress.set(name, this.#options.createShard(address))
+      if (this.#byAddress.has(name)) continue
+      this.#byAddress.set(name, this.#guests.take(address) ?? this.#options.createShard(address))
     }
     if (this.#fill(ranges)) this.#options.onMoved()
   }

@@ -14,8 +14,10 @@ import {
   appendScript,
   coldScript,
   compactScript,
+  forgetScript,
   holdScript,
   removeScript,
+  renameScript,
   retireScript,
 } from './scripts.ts'
 import type { Shards } from './shards.ts'
@@ -118,11 +120,29 @@ export class DocumentStore {
    * Leaves only the reference of what is in the archive. False, and nothing changed, when the document has been used since
    * it was loaded.
    *
-   * @param stored as loaded; its spent parts are forgotten
+   * @param stored as loaded
    */
   async retire(keys: DocumentKeys, stored: Stored, reference: ArchiveReference): Promise<boolean> {
     const args = [keys.channel, stored.head ?? '', reference, stored.spent.join(' ')]
     return (await this.#calls.write('Archiving', keys, retireScript, args)) === 1
+  }
+
+  /** These spent parts are not in the archive any more. */
+  async forget(keys: DocumentKeys, spent: readonly ArchiveReference[]): Promise<void> {
+    await this.#calls.write('Archiving', keys, forgetScript, [spent.join(' ')])
+  }
+
+  /**
+   * Names other parts as the document's. Nothing is changed when others are named by now.
+   *
+   * @param references all that the archive has: spent ones that are still there are among them
+   */
+  async rename(
+    keys: DocumentKeys,
+    named: readonly ArchiveReference[],
+    references: readonly ArchiveReference[],
+  ): Promise<void> {
+    await this.#calls.write('Restoring', keys, renameScript, [named.join(' '), references.join(' ')])
   }
 
   /** Makes a document known that only the archive has. */

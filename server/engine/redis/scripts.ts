@@ -260,17 +260,37 @@ if redis.call('HEXISTS', KEYS[2], 'archive') == 1 and redis.call('EXISTS', KEYS[
 return 1`)
 
 /**
- * Leaves of the document what finds it again. ARGV: 1 channel, 2 head of what is in the archive, 3 its reference, 4 those
- * spent parts that were dropped. Replies with 1, or 0 when nothing was changed: it has been used meanwhile.
+ * Leaves of the document what finds it again. ARGV: 1 channel, 2 head of what is in the archive, 3 its reference, 4 the
+ * spent parts as they were loaded. Replies with 1, or 0 when nothing was changed: it has been used meanwhile.
  */
 export const retireScript = script(`
 local meta = redis.call('HMGET', KEYS[2], 'head', 'archive', 'spent')
 if meta[1] ~= ARGV[2] or (meta[3] or '') ~= ARGV[4] then return 0 end
 if redis.call('PUBSUB', 'SHARDNUMSUB', ARGV[1])[2] > 0 then return 0 end
 redis.call('UNLINK', KEYS[1])
-redis.call('HDEL', KEYS[2], 'snapshot', 'spent')
-if meta[2] then spend(meta[2], nil) end
+redis.call('HDEL', KEYS[2], 'snapshot')
+if meta[2] then spend(meta[2], meta[3]) end
 redis.call('HSET', KEYS[2], 'base', ARGV[2], 'prev', ARGV[2], 'archive', ARGV[3])
+return 1`)
+
+/** Forgets those spent parts (ARGV[1]) that have been dropped; others may have been spent meanwhile. */
+export const forgetScript = script(`
+local kept = {}
+for reference in string.gmatch(redis.call('HGET', KEYS[2], 'spent') or '', '%S+') do
+  if not string.find(' ' .. ARGV[1] .. ' ', ' ' .. reference .. ' ', 1, true) then kept[#kept + 1] = reference end
+end
+if #kept == 0 then redis.call('HDEL', KEYS[2], 'spent')
+else redis.call('HSET', KEYS[2], 'spent', table.concat(kept, ' ')) end
+return 1`)
+
+/**
+ * Names other parts. ARGV: 1 those that are named now, 2 all that the archive has. Replies with 1, or 0 when nothing was
+ * changed: others are named meanwhile.
+ */
+export const renameScript = script(`
+if redis.call('HGET', KEYS[2], 'archive') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[2], 'archive', ARGV[2])
+redis.call('HDEL', KEYS[2], 'spent')
 return 1`)
 
 /**
@@ -298,5 +318,7 @@ export const scripts: readonly Script[] = [
   removeScript,
   coldScript,
   retireScript,
+  forgetScript,
+  renameScript,
   adoptScript,
 ]

@@ -1,5 +1,6 @@
 import { toError } from '../../../../shared/errors.ts'
 import { describeUrl } from '../describeUrl.ts'
+import { isNetworkTrouble } from '../networkTrouble.ts'
 
 /**
  * SQLSTATEs, or classes of them, after which the same statement may well succeed on a new connection: the server is
@@ -7,22 +8,25 @@ import { describeUrl } from '../describeUrl.ts'
  */
 const passingStates = /^(?:08|57P0[123]|25006|40001|40P01|53300|55P03)/
 
-/** What Node's sockets report when the way to the server is broken, rather than wrong. */
-const passingCodes = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENOENT',
-])
+/** Those of them, and some more, that say nothing about whether what was asked for is right. */
+const absentStates = /^(?:08|57P0[123]|57014|53)/
+/** What the driver says, in the words that it has for it, when nothing comes back (in time). */
+const brokenOff = /^Connection terminated|^Client has encountered a connection error/
+const tooLate = /^Query read timeout|^timeout exceeded when trying to connect/
 
 /** Everything the server says has a five-character SQLSTATE in `code`; the driver's own errors have none. */
 export function isPassing(thrown: unknown): boolean {
   const code = codeOf(thrown)
-  if (code !== undefined) return passingStates.test(code) || passingCodes.has(code)
-  return /^Connection terminated|^Client has encountered a connection error/.test(toError(thrown).message)
+  if (code !== undefined) return passingStates.test(code) || isNetworkTrouble(thrown)
+  return brokenOff.test(toError(thrown).message)
+}
+
+/** Nobody answers; or who does is starting, stopping or overrun. A name that nobody knows is an answer. */
+export function isUnreachable(thrown: unknown): boolean {
+  const code = codeOf(thrown)
+  if (code !== undefined) return absentStates.test(code) || isNetworkTrouble(thrown)
+  const { message } = toError(thrown)
+  return brokenOff.test(message) || tooLate.test(message)
 }
 
 /** What is wrong, in one sentence that says where, and never with which password. */

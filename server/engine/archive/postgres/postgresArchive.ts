@@ -1,14 +1,19 @@
+import type { StorageError } from '../../../../shared/errors.ts'
 import type { EngineHealth, ListQuery, Snapshot } from '../../engine.ts'
 import type { Archive, ArchiveReference } from '../archive.ts'
 import { damaged, decodePart, encodePart, isReference, newReference } from '../part.ts'
 import type { Database, DatabaseOptions } from './database.ts'
 import { createDatabase } from './database.ts'
 import { describeUrl } from '../describeUrl.ts'
+import { firstLook } from '../firstLook.ts'
+import { isUnreachable } from './failures.ts'
 import { prepareTable } from './schema.ts'
 
 export interface PostgresArchiveOptions extends DatabaseOptions {
   /** Told once, in one sentence, when the server is set up so that what it calls stored may be lost. Must not throw. */
   readonly onWarning: (warning: string) => void
+  /** See `ArchiveOptions`. */
+  readonly onUnreachable?: (error: StorageError) => void
 }
 
 /** Bytes fetched at once: the driver receives them as hexadecimal text, and V8 has no string above 512 MiB. */
@@ -47,37 +52,65 @@ const NAMES = `
  */
 export async function openPostgresArchive(options: PostgresArchiveOptions): Promise<Archive> {
   const database = await createDatabase(options)
-  try {
-    await prepareTable(database, options.url)
-    const [server] = await database.query<{ fsync: string }>("SELECT current_setting('fsync') AS fsync", [])
-    if (server?.fsync === 'off') options.onWarning(forgetful(options.url))
-    return new PostgresArchive(database)
-  } catch (error) {
-    await database.close()
-    throw error
-  }
+  const archive = new PostgresArchive(database, () => prepare(database, options))
+  const { onUnreachable } = options
+  await firstLook({ look: () => archive.prepare(), isUnreachable, onUnreachable, close: () => database.close() })
+  return archive
+}
+
+async function prepare(database: Database, { url, onWarning }: PostgresArchiveOptions): Promise<void> {
+  await prepareTable(database, url)
+  const [server] = await database.query<{ fsync: string }>("SELECT current_setting('fsync') AS fsync", [])
+  if (server?.fsync === 'off') onWarning(forgetful(url))
 }
 
 function forgetful(url: string): string {
   return `the archive ${describeUrl(url)} runs with fsync = off: archived documents may be lost when its machine loses power.`
 }
 
+/** Whether the table is known to be there and to be ours. */
+type Preparation =
+  { readonly kind: 'none' } | { readonly kind: 'underWay'; readonly done: Promise<void> } | { readonly kind: 'done' }
+
 class PostgresArchive implements Archive {
   readonly #database: Database
+  readonly #prepare: () => Promise<void>
+  #preparation: Preparation = { kind: 'none' }
 
-  constructor(database: Database) {
+  /** @param prepare may be called again after it has failed */
+  constructor(database: Database, prepare: () => Promise<void>) {
     this.#database = database
+    this.#prepare = prepare
+  }
+
+  /** Whoever needs the table waits for it, and does it again where it failed before. */
+  prepare(): Promise<void> {
+    if (this.#preparation.kind === 'done') return Promise.resolve()
+    if (this.#preparation.kind === 'underWay') return this.#preparation.done
+    const done = this.#prepareOnce()
+    this.#preparation = { kind: 'underWay', done }
+    return done
+  }
+
+  async #prepareOnce(): Promise<void> {
+    try {
+      await this.#prepare()
+      this.#preparation = { kind: 'done' }
+    } catch (error) {
+      this.#preparation = { kind: 'none' }
+      throw error
+    }
   }
 
   async put(document: string, part: Snapshot): Promise<ArchiveReference> {
     const reference = newReference()
     const bytes = encodePart(document, reference, part)
-    await this.#database.query(PUT, [Buffer.from(document, 'utf8'), reference, bytes])
+    await this.#query(PUT, [Buffer.from(document, 'utf8'), reference, bytes])
     return reference
   }
 
   async list(document: string): Promise<readonly ArchiveReference[]> {
-    const rows = await this.#database.query<{ reference: string }>(LIST, [Buffer.from(document, 'utf8')])
+    const rows = await this.#query<{ reference: string }>(LIST, [Buffer.from(document, 'utf8')])
     return rows.map(({ reference }) => reference)
   }
 
@@ -96,13 +129,13 @@ class PostgresArchive implements Archive {
 
   /** Nothing that is no reference of ours reaches the server: a text may not even hold every character. */
   async drop(document: string, references: readonly ArchiveReference[]): Promise<void> {
-    await this.#database.query(DROP, [Buffer.from(document, 'utf8'), references.filter(isReference)])
+    await this.#query(DROP, [Buffer.from(document, 'utf8'), references.filter(isReference)])
   }
 
   async names({ prefix = '', after, limit }: ListQuery): Promise<readonly string[]> {
     const from = Buffer.from(prefix, 'utf8')
     const beyond = after === undefined ? null : Buffer.from(after, 'utf8')
-    const rows = await this.#database.query<{ name: Buffer }>(NAMES, [from, endOfPrefix(from), beyond, limit])
+    const rows = await this.#query<{ name: Buffer }>(NAMES, [from, endOfPrefix(from), beyond, limit])
     return rows.map(({ name }) => name.toString('utf8'))
   }
 
@@ -114,13 +147,19 @@ class PostgresArchive implements Archive {
     return this.#database.close()
   }
 
+  /** In this very turn once the table is there: `close` waits for what has begun. */
+  #query<Row extends object>(statement: string, values: unknown[]): Promise<Row[]> {
+    if (this.#preparation.kind === 'done') return this.#database.query<Row>(statement, values)
+    return this.prepare().then(() => this.#database.query<Row>(statement, values))
+  }
+
   async #slice(
     document: string,
     reference: ArchiveReference,
     from: number,
   ): Promise<{ length: number; slice: Buffer }> {
     const key = [Buffer.from(document, 'utf8'), isReference(reference) ? reference : '']
-    const [row] = await this.#database.query<{ length: number; slice: Buffer }>(GET, [...key, from])
+    const [row] = await this.#query<{ length: number; slice: Buffer }>(GET, [...key, from])
     if (row === undefined) throw damaged(document, reference, 'it is not there')
     return row
   }

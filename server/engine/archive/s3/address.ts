@@ -55,5 +55,5 @@ function credentialsOf(url: URL, environment: Environment): Credentials {
 }
 
 function invalid(what: string): InvalidOptionError {
-  return new InvalidOptionError('archive', `The address of the archive ${what}.`)
+  return new InvalidOptionError('archive', `The address of the archive (--archive) ${what}.`)
 }

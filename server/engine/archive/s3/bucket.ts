@@ -4,7 +4,7 @@ import type { EngineHealth } from '../../engine.ts'
 import { Remote } from '../remote.ts'
 import { Lanes } from './lanes.ts'
 import type { S3Address } from './address.ts'
-import { describeFailure, isPassing, RefusedError } from './failures.ts'
+import { describeFailure, isPassing, NoAnswerError, RefusedError } from './failures.ts'
 import { signedHeaders } from './signature.ts'
 import type { S3Request } from './signature.ts'
 
@@ -103,7 +103,7 @@ export class Bucket {
       const abort = new AbortController()
       const timeout = this.#options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS
       const cancel = this.#options.clock.after(timeout, () => {
-        abort.abort(new Error(`no answer within ${String(timeout)} ms`))
+        abort.abort(new NoAnswerError(`no answer within ${String(timeout)} ms`))
       })
       try {
         return await this.#exchange(request, abort.signal)

@@ -1,4 +1,5 @@
 import { toError } from '../../../../shared/errors.ts'
+import { isNetworkTrouble } from '../networkTrouble.ts'
 import type { S3Address } from './address.ts'
 
 /** The store answered, and did not do what it was asked. */
@@ -15,11 +16,21 @@ export class RefusedError extends Error {
   }
 }
 
+/** Nothing came back in time. */
+export class NoAnswerError extends Error {}
+
 /** Failures on the way, and what a store says when it has too much to do. */
 export function isPassing(thrown: unknown): boolean {
   if (thrown instanceof RefusedError) return thrown.status >= 500 || thrown.status === 429
   // Thrown by fetch; what is wrong is in the cause.
   return thrown instanceof TypeError
+}
+
+/** Nobody answers; or who does has no time for us. A name that nobody knows, or a wrong certificate, is an answer. */
+export function isUnreachable(thrown: unknown): boolean {
+  if (thrown instanceof RefusedError) return isPassing(thrown)
+  if (thrown instanceof NoAnswerError) return true
+  return thrown instanceof TypeError && isNetworkTrouble(thrown.cause)
 }
 
 /** What is wrong, in one sentence. */

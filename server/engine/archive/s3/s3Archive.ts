@@ -1,9 +1,17 @@
+import type { StorageError } from '../../../../shared/errors.ts'
 import type { EngineHealth, ListQuery, Snapshot } from '../../engine.ts'
 import type { Archive, ArchiveReference } from '../archive.ts'
 import { damaged, decodePart, encodePart, isReference, newReference } from '../part.ts'
+import { firstLook } from '../firstLook.ts'
 import { Bucket } from './bucket.ts'
 import type { BucketOptions, PageQuery } from './bucket.ts'
+import { isUnreachable } from './failures.ts'
 import { folderOf, foldersOf, keyOf, nameOf } from './keys.ts'
+
+export interface S3ArchiveOptions extends BucketOptions {
+  /** See `ArchiveOptions`. */
+  readonly onUnreachable?: (error: StorageError) => void
+}
 
 const PAGE_SIZE = 1000
 /** Sorts after every reference, and before every longer name: "/" < "~" and "/" < "0". */
@@ -15,15 +23,15 @@ const AFTER_REFERENCES = '~'
  *
  * @throws StorageError STORAGE_UNAVAILABLE; the message says what to do
  */
-export async function openS3Archive(options: BucketOptions): Promise<Archive> {
+export async function openS3Archive(options: S3ArchiveOptions): Promise<Archive> {
   const bucket = new Bucket(options)
-  try {
-    await bucket.page({ prefix: options.address.prefix, limit: 1 })
-    return new S3Archive(bucket, options)
-  } catch (error) {
-    await bucket.close()
-    throw error
-  }
+  await firstLook({
+    look: async () => void (await bucket.page({ prefix: options.address.prefix, limit: 1 })),
+    isUnreachable,
+    onUnreachable: options.onUnreachable,
+    close: () => bucket.close(),
+  })
+  return new S3Archive(bucket, options)
 }
 
 class S3Archive implements Archive {
