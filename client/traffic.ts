@@ -1,0 +1,25 @@
+import type { RoomOwner } from './roomOwner.ts'
+import type { Frame } from './status.ts'
+
+/** What has travelled between one document and its server. */
+export class Traffic<Provider> {
+  bytesIn = 0
+  bytesOut = 0
+  framesIn = 0
+  framesOut = 0
+  /** Connections that opened, after the first. */
+  reconnects = 0
+  readonly #provider: Pick<RoomOwner<Provider>, 'emit' | '_observers'>
+
+  constructor(provider: Pick<RoomOwner<Provider>, 'emit' | '_observers'>) {
+    this.#provider = provider
+  }
+
+  count(direction: Frame['direction'], bytes: Uint8Array): void {
+    const way = direction === 'in' ? 'In' : 'Out'
+    this[`frames${way}`] += 1
+    this[`bytes${way}`] += bytes.length
+    // Nobody pays for a log that nobody keeps.
+    if (this.#provider._observers.has('frame')) this.#provider.emit('frame', [{ direction, bytes }])
+  }
+}
