@@ -268,7 +268,7 @@ export class Link {
   }
 
   #fail(error: unknown): void {
-    this.#user.onFailure(error, 'SOCKET_FAILED', 'no socket can be made')
+    this.#user.onFailure(error, 'SOCKET_FAILED', 'no socket')
     this.#close(null)
   }
 
