@@ -160,8 +160,7 @@ export class WebsocketProvider extends ObservableV2<ProviderEvents<WebsocketProv
   }
 
   get stats(): Stats {
-    const { traffic, progress } = this.#room
-    return { ...traffic, savedAfter: progress.savedAfter }
+    return { ...this.#room.traffic.counts, savedAfter: this.#room.progress.savedAfter }
   }
 
   get syncStatus(): SyncStatus {

@@ -21,7 +21,7 @@ import { Uploads } from './uploads.ts'
 import * as wire from './wire.ts'
 
 /** Close codes by which a server refuses a token. */
-const UNAUTHORISED: readonly number[] = [4401, 4403]
+const UNAUTHORISED: ReadonlySet<number> = new Set([4401, 4403])
 
 /** One document on this client, and all it is connected to: the server, the other tabs, this device. */
 export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, SessionUser {
@@ -142,7 +142,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
 
   mayReconnect(event: CloseEvent): boolean {
     if (this.#provider.shouldReconnect(event, this.#provider)) return true
-    return UNAUTHORISED.includes(event.code) && this.#tokens.refused()
+    return UNAUTHORISED.has(event.code) && this.#tokens.refused()
   }
 
   askForSign(): void {
@@ -157,7 +157,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   onOpen(): void {
     const isReturn = this.#hasConnected
     this.#hasConnected = true
-    if (isReturn) this.traffic.reconnects += 1
+    if (isReturn) this.traffic.counts.reconnects += 1
     this.#provider.emit('status', [{ status: 'connected' }])
     this.progress.tell()
     this.#greet(isReturn)
@@ -185,7 +185,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     this.progress.tell()
   }
 
-  onFailure(error: unknown, code: ProviderErrorCode = 'MALFORMED_FRAME', message = 'a message cannot be read'): void {
+  onFailure(error: unknown, code: ProviderErrorCode = 'MALFORMED_FRAME', message = 'malformed message'): void {
     this.#provider.emit('error', [error instanceof ProviderError ? error : new ProviderError(code, message, error)])
   }
 

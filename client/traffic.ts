@@ -3,12 +3,7 @@ import type { Frame } from './status.ts'
 
 /** What has travelled between one document and its server. */
 export class Traffic<Provider> {
-  bytesIn = 0
-  bytesOut = 0
-  framesIn = 0
-  framesOut = 0
-  /** Connections that opened, after the first. */
-  reconnects = 0
+  readonly counts = { bytesIn: 0, bytesOut: 0, framesIn: 0, framesOut: 0, reconnects: 0 }
   readonly #provider: Pick<RoomOwner<Provider>, 'emit' | '_observers'>
 
   constructor(provider: Pick<RoomOwner<Provider>, 'emit' | '_observers'>) {
@@ -16,9 +11,10 @@ export class Traffic<Provider> {
   }
 
   count(direction: Frame['direction'], bytes: Uint8Array): void {
+    const { counts } = this
     const way = direction === 'in' ? 'In' : 'Out'
-    this[`frames${way}`] += 1
-    this[`bytes${way}`] += bytes.length
+    counts[`frames${way}`] += 1
+    counts[`bytes${way}`] += bytes.length
     // Nobody pays for a log that nobody keeps.
     if (this.#provider._observers.has('frame')) this.#provider.emit('frame', [{ direction, bytes }])
   }

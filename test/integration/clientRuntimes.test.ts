@@ -96,6 +96,7 @@ test.skipIf(chromiumPath === undefined)('the built client in a worker of a brows
         worker.addEventListener('message', ({ data }) => {
           ;(window as unknown as { hear: (line: string) => void }).hear(String(data))
         })
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, not a window
         worker.postMessage(about)
       },
       { url: proxy.url, room: 'worker' },

@@ -65,7 +65,9 @@ test('messages in buffers of another realm are read, as under test runners with 
           })
           handler?.call(this, new MessageEvent('message', { data }))
         },
-        set: (value: WebSocket['onmessage']) => (handler = value),
+        set: (value: WebSocket['onmessage']) => {
+          handler = value
+        },
       })
     }
   }
