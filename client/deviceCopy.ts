@@ -1,51 +1,66 @@
 import type { Doc } from 'yjs'
 import { applyUpdate, encodeStateAsUpdate } from 'yjs'
-import type { DocumentStore } from './environment.ts'
+import type { ClientClock, DocumentStore } from './environment.ts'
 import { ProviderError } from './errors.ts'
 import { attempt } from './report.ts'
+
+/** Milliseconds others wait for what is stored. */
+const PATIENCE_MS = 3_000
+
+interface Listeners {
+  failure(error: ProviderError): void
+  /** What is stored is in the document. `unsaved`: how many changes in it may never have reached the server. */
+  loaded(unsaved: number): void
+}
 
 /** The document on this device: read once, then written as it changes. */
 export class DeviceCopy {
   readonly #doc: Doc
+  readonly #clock: ClientClock
   readonly #store: Promise<DocumentStore>
-  readonly #onFailure: (error: ProviderError) => void
+  readonly #on: Listeners
   #isClosed = false
-  /** The last write failed: the next one writes everything. */
+  /** Before, nothing is noted as saved: that would speak of what has not been handed out yet as well. */
+  #isLoaded = false
+  /** Something failed: the next write writes everything. */
   #isIncomplete = false
+  #loading: Promise<void> | null = null
+  #endPatience = (): void => undefined
 
-  constructor(doc: Doc, open: () => Promise<DocumentStore>, onFailure: (error: ProviderError) => void) {
+  constructor(doc: Doc, clock: ClientClock, open: () => Promise<DocumentStore>, on: Listeners) {
     this.#doc = doc
+    this.#clock = clock
     this.#store = open()
-    this.#onFailure = onFailure
+    this.#on = on
   }
 
-  /**
-   * Puts what is stored into the document; its transactions have this object as origin. Never rejects.
-   *
-   * @returns how many changes may never have reached the server
-   */
-  async load(): Promise<number> {
-    const given = this.#doc.store.clients.size > 0 ? encodeStateAsUpdate(this.#doc) : null
-    try {
-      const { updates, unsaved } = await (await this.#store).load()
-      if (this.#isClosed) return 0
-      if (given !== null) this.#write(given, false)
-      attempt(() => this.#doc.transact(() => this.#applyAll(updates), this))
-      return unsaved
-    } catch (error) {
-      this.#fail('read the document', error)
-      return 0
-    }
+  /** Puts what is stored into the document; its transactions have this object as origin. */
+  load(): void {
+    const patience = new Promise<void>((resolve) => {
+      const cancel = this.#clock.after(PATIENCE_MS, resolve)
+      this.#endPatience = () => {
+        cancel()
+        resolve()
+      }
+    })
+    this.#loading = patience.then(() => void (this.#loading = null))
+    void this.#read().then(this.#endPatience)
+  }
+
+  /** Resolves when that is done, has failed or has taken too long, and is null then and before; never rejects. */
+  get loading(): Promise<void> | null {
+    return this.#loading
   }
 
   /** @param isSaved the server is known to have everything, this update included */
   keep(update: Uint8Array, isSaved: boolean): void {
-    if (!this.#isClosed) this.#write(this.#isIncomplete ? encodeStateAsUpdate(this.#doc) : update, isSaved)
+    if (this.#isClosed) return
+    this.#write(this.#isIncomplete ? encodeStateAsUpdate(this.#doc) : update, isSaved && this.#isLoaded)
   }
 
   /** The server has everything. */
   saved(): void {
-    if (!this.#isClosed) this.#try('note what is saved', (store) => store.markSaved())
+    if (this.#isLoaded && !this.#isClosed) this.#try((store) => store.markSaved())
   }
 
   async clear(): Promise<void> {
@@ -54,9 +69,24 @@ export class DeviceCopy {
   }
 
   close(): void {
+    this.#endPatience()
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#try('be closed', (store) => store.close())
+    this.#try((store) => store.close())
+  }
+
+  async #read(): Promise<void> {
+    const given = this.#doc.store.clients.size > 0 ? encodeStateAsUpdate(this.#doc) : null
+    try {
+      const { updates, unsaved } = await (await this.#store).load()
+      if (this.#isClosed) return
+      if (given !== null) this.#write(given, false)
+      attempt(() => this.#doc.transact(() => this.#applyAll(updates), this))
+      this.#isLoaded = true
+      this.#on.loaded(unsaved)
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   #applyAll(updates: readonly Uint8Array[]): void {
@@ -64,24 +94,22 @@ export class DeviceCopy {
       try {
         applyUpdate(this.#doc, update, this)
       } catch (error) {
-        this.#fail('read an edit', error)
+        this.#fail(error)
       }
     }
   }
 
   #write(update: Uint8Array, isSaved: boolean): void {
     this.#isIncomplete = false
-    this.#try('keep an edit', (store) => store.append(update, isSaved))
+    this.#try((store) => store.append(update, isSaved))
   }
 
-  #try(what: string, work: (store: DocumentStore) => Promise<void>): void {
-    this.#store.then(work).catch((error: unknown) => {
-      this.#isIncomplete = true
-      this.#fail(what, error)
-    })
+  #try(work: (store: DocumentStore) => Promise<void>): void {
+    this.#store.then(work).catch(this.#fail)
   }
 
-  #fail(what: string, error: unknown): void {
-    this.#onFailure(new ProviderError('DEVICE_STORE_FAILED', `the store on this device cannot ${what}`, error))
+  readonly #fail = (error: unknown): void => {
+    this.#isIncomplete = true
+    this.#on.failure(new ProviderError('DEVICE_STORE_FAILED', 'the store on this device failed', error))
   }
 }

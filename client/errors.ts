@@ -13,14 +13,14 @@ export class AccessDeniedError extends ScriptoriumError<'ACCESS_DENIED'> {
 /** There are edits, and the server takes none from this client. */
 export class ReadOnlyError extends ScriptoriumError<'READ_ONLY'> {
   constructor() {
-    super('READ_ONLY', 'this document may only be read')
+    super('READ_ONLY', 'this document is read-only')
   }
 }
 
 /** The provider was destroyed while something was awaited. */
 export class DestroyedError extends ScriptoriumError<'DESTROYED'> {
   constructor() {
-    super('DESTROYED', 'the provider has been destroyed')
+    super('DESTROYED', 'the provider was destroyed')
   }
 }
 

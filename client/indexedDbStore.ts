@@ -22,15 +22,12 @@ class IndexedDbStore implements DocumentStore {
   #entries = 0
   /** The highest key up to which this store has read or written every entry: other tabs write as well. */
   #known = 0
-  /** Carries calls out one after the other. */
-  #last: Promise<unknown>
 
   constructor(name: string) {
     this.#name = name
     this.#database = idb.openDB(name, (database: IDBDatabase) => {
       idb.createStores(database, [[UPDATES, { autoIncrement: true }], [CUSTOM]])
     })
-    this.#last = this.#database
   }
 
   load(): Promise<StoredDocument> {
@@ -69,8 +66,7 @@ class IndexedDbStore implements DocumentStore {
   }
 
   async close(): Promise<void> {
-    // Whoever made the failed calls has been told; here only their end matters.
-    await this.#last.catch(() => undefined)
+    // Whoever waits for it to open hears that it did not. What has begun is finished before it is closed.
     const database = await this.#database.catch(() => null)
     database?.close()
   }
@@ -91,15 +87,23 @@ class IndexedDbStore implements DocumentStore {
     this.#entries = 1
   }
 
-  #run<T>(work: (updates: IDBObjectStore, custom: IDBObjectStore) => Promise<T>): Promise<T> {
-    const done = this.#last.then(async () => {
-      const stores = idb.transact(await this.#database, [UPDATES, CUSTOM])
-      return work(stores[0] as IDBObjectStore, stores[1] as IDBObjectStore)
-    })
-    // A failed call must not fail those after it; its own caller hears of it.
-    this.#last = done.catch(() => undefined)
-    return done
+  /**
+   * One transaction, begun at once and not when those before it are over: IndexedDB carries them out in their order, and a
+   * page that is closed takes with it what has not begun.
+   */
+  async #run<T>(work: (updates: IDBObjectStore, custom: IDBObjectStore) => Promise<T>): Promise<T> {
+    const [updates, custom] = idb.transact(await this.#database, [UPDATES, CUSTOM]) as [IDBObjectStore, IDBObjectStore]
+    const [result] = await Promise.all([work(updates, custom), committed(updates.transaction)])
+    return result
   }
+}
+
+/** A full disk may show at the very end only, when every request has succeeded. */
+function committed(transaction: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    transaction.addEventListener('complete', () => resolve())
+    transaction.addEventListener('abort', () => reject(transaction.error ?? new Error('the transaction was aborted')))
+  })
 }
 
 /** A copy: an update may be a view on a large buffer, which would be stored as a whole. */

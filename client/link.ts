@@ -2,7 +2,7 @@
 import { Backoff } from './backoff.ts'
 import { discard } from './discard.ts'
 import type { ClientClock, Page, PageEvent, SocketLike } from './environment.ts'
-import { ProviderError } from './errors.ts'
+import type { ProviderErrorCode } from './errors.ts'
 import type { LinkStatus } from './status.ts'
 
 /** Milliseconds of silence after which a server that cannot be asked counts as gone, as with y-websocket. */
@@ -63,7 +63,8 @@ export interface LinkUser {
   onError(event: Event): void
   /** The socket is gone; `event` is null when we closed it. `wasOpen`: and it was more than an attempt. */
   onClose(event: CloseEvent | null, wasOpen: boolean): void
-  onFailure(error: unknown): void
+  /** `code` and `message` say what was attempted, in case the error does not. */
+  onFailure(error: unknown, code: ProviderErrorCode, message: string): void
   /** After everything else that follows from a close: the server does not want us. */
   onDenied(event: CloseEvent): void
 }
@@ -267,8 +268,7 @@ export class Link {
   }
 
   #fail(error: unknown): void {
-    const isTold = error instanceof ProviderError
-    this.#user.onFailure(isTold ? error : new ProviderError('SOCKET_FAILED', 'no socket can be made', error))
+    this.#user.onFailure(error, 'SOCKET_FAILED', 'no socket')
     this.#close(null)
   }
 
@@ -304,7 +304,8 @@ export class Link {
     state.heardAt = this.#context.clock.now()
     state.askedAt = null
     if (state.progress === 'silent') state.progress = 'heard'
-    if (data instanceof ArrayBuffer) this.#user.onMessage(new Uint8Array(data))
+    // Not `instanceof`: under test runners with a DOM of their own the buffer may be of another realm.
+    if (typeof data === 'object') this.#user.onMessage(new Uint8Array(data as ArrayBuffer))
   }
 
   #close(event: CloseEvent | null, code?: number): void {

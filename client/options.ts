@@ -73,13 +73,13 @@ const defaults = {
   preventUnsavedChanges: false,
   multiplex: false,
   persistence: false as boolean | StoreOpener,
+  WebSocketPolyfill: undefined as SocketClass | undefined,
 }
 
 /** The least that makes sense. */
 const minimums = { flushDelay: 0, awarenessThrottle: 0, heartbeat: 1_000, connectTimeout: 1 } as const
 
 export interface CompleteOptions extends Readonly<Omit<typeof defaults, 'persistence'>> {
-  readonly WebSocketPolyfill: SocketClass | undefined
   readonly persistence: StoreOpener | null
 }
 
@@ -93,15 +93,14 @@ export function completeOptions<Provider>(given: ProviderOptions<Provider>, envi
   for (const [option, minimum] of Object.entries(minimums)) {
     const value = options[option as keyof typeof minimums]
     if (value === 'auto' || value >= minimum) continue
-    throw new InvalidOptionError(option, `${option} must be at least ${minimum}, not ${value}`)
+    throw new InvalidOptionError(option, `${option} must be at least ${minimum}`)
   }
-  const persistence = storeOpener(options.persistence, environment)
-  return { ...options, WebSocketPolyfill: given.WebSocketPolyfill, persistence }
+  return { ...options, persistence: storeOpener(options.persistence, environment) }
 }
 
 function storeOpener(persistence: boolean | StoreOpener, { openStore }: Environment): StoreOpener | null {
   if (typeof persistence === 'function') return persistence
   if (!persistence) return null
   if (openStore !== null) return openStore
-  throw new InvalidOptionError('persistence', 'persistence: true needs IndexedDB, which is not to be had here')
+  throw new InvalidOptionError('persistence', 'persistence: true needs IndexedDB')
 }

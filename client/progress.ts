@@ -91,11 +91,9 @@ export class Progress<Provider> {
   }
 
   setScope(scope: Scope): void {
-    const { provider } = this.#parts
-    const isNew = scope !== this.#scope
+    if (scope === this.#scope) return
     this.#scope = scope
-    provider.emit('authenticated', [{ scope }])
-    if (isNew) provider.emit('scope', [scope])
+    this.#parts.provider.emit('scope', [scope])
     if (scope === 'readonly') this.#saveWaiters.rejectAll(new ReadOnlyError())
   }
 
@@ -125,7 +123,8 @@ export class Progress<Provider> {
 
   /** Nothing that is waited for will happen. */
   rejectAll(error: AccessDeniedError | DestroyedError): void {
-    this.#guardPage(false)
+    // Who was denied still has what is not saved, and may want to copy it elsewhere.
+    if (error instanceof DestroyedError) this.#guardPage(false)
     this.#syncWaiters.rejectAll(error)
     this.#saveWaiters.rejectAll(error)
   }

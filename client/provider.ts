@@ -7,8 +7,8 @@ import type { ProviderEvents } from './events.ts'
 import { completeOptions } from './options.ts'
 import type { ProviderOptions } from './options.ts'
 import { attempt } from './report.ts'
-import type { MessageHandler } from './room.ts'
 import { Room } from './room.ts'
+import type { MessageHandler } from './roomOwner.ts'
 import type { AckLevel, LinkStatus, Scope, Stats, SyncStatus } from './status.ts'
 import { systemEnvironment } from './systemEnvironment.ts'
 
@@ -111,12 +111,18 @@ export class WebsocketProvider extends ObservableV2<ProviderEvents<WebsocketProv
   }
 
   get bcconnected(): boolean {
-    return this.#room.hasTabs
+    return this.#room.neighbours.isJoined
   }
 
   /** The document holds what the server has. */
   get synced(): boolean {
     return this.#room.progress.isSynced
+  }
+
+  /** For message handlers of the application that do the provider's own work, as with y-websocket. */
+  set synced(isSynced: boolean) {
+    if (isSynced) this.#room.onSynced()
+    else this.#room.progress.setSynced(false)
   }
 
   /** Resolves when the document holds what the server has; on a later connection, again. Rejects when that is denied. */
@@ -154,7 +160,7 @@ export class WebsocketProvider extends ObservableV2<ProviderEvents<WebsocketProv
   }
 
   get stats(): Stats {
-    return { ...this.#room.traffic, savedAfter: this.#room.progress.savedAfter }
+    return { ...this.#room.traffic.counts, savedAfter: this.#room.progress.savedAfter }
   }
 
   get syncStatus(): SyncStatus {
@@ -168,8 +174,7 @@ export class WebsocketProvider extends ObservableV2<ProviderEvents<WebsocketProv
    * @throws AccessDeniedError, ReadOnlyError, DestroyedError, or the signal's reason
    */
   whenSaved({ signal }: WaitOptions = {}): Promise<void> {
-    this.#room.settleDebts()
-    return this.#room.progress.whenSaved(signal)
+    return this.#room.whenSaved(signal)
   }
 
   /** Connects; at once when it was waiting for the next attempt. */
@@ -197,8 +202,8 @@ export class WebsocketProvider extends ObservableV2<ProviderEvents<WebsocketProv
   }
 
   /** Removes the document from this device and keeps it there no longer. */
-  clearPersistence(): Promise<void> {
-    return this.#room.clearDevice()
+  async clearPersistence(): Promise<void> {
+    await this.#room.changes.device?.clear()
   }
 
   override emit<Name extends keyof ProviderEvents<WebsocketProvider>>(

@@ -2,7 +2,7 @@
  * What a listener of the application has thrown is its own affair: it must not stop us in the middle of something, nor
  * vanish. Reported as if it had been thrown by an event handler, which it was.
  */
-function report(error: unknown): void {
+export function report(error: unknown): void {
   if (typeof reportError === 'function') return reportError(error)
   queueMicrotask(() => {
     throw error

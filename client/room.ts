@@ -1,61 +1,27 @@
-import type { Decoder } from 'lib0/decoding'
-import type { Encoder } from 'lib0/encoding'
-import type { ObservableV2 } from 'lib0/observable'
-import { encodeQueryParams } from 'lib0/url'
-import type { Awareness } from 'y-protocols/awareness'
-import type { Doc } from 'yjs'
-import { HELLO_PARAMETER, HELLO_VERSION } from '../shared/wire/hello.ts'
-import { DeviceCopy } from './deviceCopy.ts'
-import type { Environment, PageEvent, SocketClass, SocketLike, Tabs } from './environment.ts'
+import { Changes } from './changes.ts'
+import { Dialer } from './dialer.ts'
+import type { Environment, PageEvent, SocketLike } from './environment.ts'
 import { AccessDeniedError, DestroyedError, ProviderError } from './errors.ts'
-import type { ProviderEvents } from './events.ts'
+import type { ProviderErrorCode } from './errors.ts'
 import { Link } from './link.ts'
 import type { LinkTiming, LinkUser } from './link.ts'
+import { Neighbours } from './neighbours.ts'
 import type { CompleteOptions } from './options.ts'
 import { Presence } from './presence.ts'
 import { Progress } from './progress.ts'
+import { repeat } from './repeat.ts'
 import { attempt } from './report.ts'
+import type { MessageHandler, RoomOwner } from './roomOwner.ts'
 import type { MessageReader, SessionUser, Source } from './session.ts'
 import { Session } from './session.ts'
-import type * as sharedSocket from './sharedSocket.ts'
-import type { Frame, LinkStatus, Scope } from './status.ts'
-import { TabDebts } from './tabDebts.ts'
+import type { LinkStatus, Scope } from './status.ts'
 import { Tokens } from './tokens.ts'
+import { Traffic } from './traffic.ts'
 import { Uploads } from './uploads.ts'
 import * as wire from './wire.ts'
 
-/** Milliseconds the first words to the server wait for what is stored on this device. */
-const LOAD_PATIENCE_MS = 3_000
-
 /** Close codes by which a server refuses a token. */
 const UNAUTHORISED: ReadonlySet<number> = new Set([4401, 4403])
-
-/** Loaded when it is needed, once: most applications have one document at a time. */
-let sharing: Promise<typeof sharedSocket> | null = null
-
-/** Reads the rest of a message of its type; what it writes is sent back. The signature is y-websocket's. */
-// oxlint-disable-next-line max-params -- it is
-export type MessageHandler<Provider> = (
-  encoder: Encoder,
-  decoder: Decoder,
-  provider: Provider,
-  emitSynced: boolean,
-  messageType: number,
-) => void
-
-/** What a room needs of its provider: the events, and the fields that may change at any time, as in y-websocket. */
-export interface RoomOwner<Provider> extends Pick<ObservableV2<ProviderEvents<Provider>>, 'emit' | '_observers'> {
-  readonly doc: Doc
-  readonly awareness: Awareness
-  readonly serverUrl: string
-  readonly roomname: string
-  readonly bcChannel: string
-  readonly messageHandlers: MessageHandler<Provider>[]
-  params: Record<string, string>
-  maxBackoffTime: number
-  shouldConnect: boolean
-  shouldReconnect: (event: CloseEvent, provider: Provider) => boolean
-}
 
 /** One document on this client, and all it is connected to: the server, the other tabs, this device. */
 export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, SessionUser {
@@ -63,63 +29,99 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   readonly session: Session
   readonly link: Link
   readonly progress: Progress<Provider>
-  readonly traffic = { bytesIn: 0, bytesOut: 0, framesIn: 0, framesOut: 0, reconnects: 0 }
+  readonly traffic: Traffic<Provider>
+  readonly neighbours: Neighbours
+  readonly changes: Changes
   readonly #provider: Provider
   readonly #options: CompleteOptions
   readonly #environment: Environment
   readonly #presence: Presence
   readonly #tokens: Tokens
-  readonly #debts: TabDebts
-  readonly #device: DeviceCopy | null
+  readonly #dialer: Dialer
   readonly #ends: (() => void)[] = []
-  /** Null: they are none of our business. */
-  readonly #tabs: Tabs | null
-  #leaveTabs: (() => void) | null = null
   /** Whether there has been a connection: others remember us as gone. */
   #hasConnected = false
   /** The connection whose first words are still to be said; others have replaced it when it is another object. */
   #opening: object | null = null
-  /** Until what is stored on this device is in the document. */
-  #loading: Promise<void> | null = null
 
   constructor(provider: Provider, options: CompleteOptions, environment: Environment) {
-    const { clock, tabs } = environment
-    const { doc, awareness, roomname } = provider
+    const { clock, page, tabs } = environment
+    const { doc, awareness, roomname, bcChannel: channel } = provider
+    const failure = (error: unknown): void => this.onFailure(error)
     this.#provider = provider
     this.#options = options
     this.#environment = environment
     this.uploads = new Uploads(clock, options.flushDelay, (savedAfter) => this.#onUploads(savedAfter))
     this.link = new Link(environment, this)
-    const { uploads, link } = this
+    this.traffic = new Traffic(provider)
+    this.#tokens = new Tokens(options.token, clock, { renewed: (token) => this.session.sendToken(token), failure })
+    this.#dialer = new Dialer({ owner: provider, options, environment, tokens: this.#tokens })
+    const hear = (message: Uint8Array): void => this.#receive(message, 'tab')
+    this.neighbours = new Neighbours({ tabs: options.disableBc ? null : tabs, channel, origin: provider, hear })
+    const { uploads, link, neighbours } = this
     const parts = { doc, awareness, clock, uploads, link, origin: provider, isHocuspocus: options.multiplex }
-    const throttle = options.awarenessThrottle
-    const presence = new Presence({ ...parts, throttle, send: (message) => this.#say(message) })
-    this.#presence = presence
-    this.session = new Session({ ...parts, presence }, this)
-    this.#tokens = new Tokens(options.token, clock, {
-      renewed: (token) => this.#sendToken(token),
-      failure: (error) => this.onFailure(error),
-    })
-    this.#debts = new TabDebts(clock, () => this.settleDebts())
-    this.#tabs = options.disableBc ? null : tabs
-    const open = options.persistence
-    const onFailure = (error: unknown): void => this.onFailure(error)
-    this.#device = open === null ? null : new DeviceCopy(doc, async () => open(roomname), onFailure)
-    const { page } = environment
-    this.progress = new Progress({ ...parts, provider, page, preventsClose: options.preventUnsavedChanges })
+    const { awarenessThrottle: throttle, persistence, preventUnsavedChanges: preventsClose } = options
+    this.#presence = new Presence({ ...parts, throttle, send: (message) => this.#say(message) })
+    this.progress = new Progress({ ...parts, provider, page, preventsClose })
+    this.session = new Session({ ...parts, presence: this.#presence, progress: this.progress }, this)
+    const open = persistence === null ? null : () => persistence(roomname)
+    this.changes = new Changes({ ...parts, session: this.session, neighbours, open, failure })
   }
 
-  /** Looks at what there is already, and from now on at every change. */
   start(): void {
-    const { doc } = this.#provider
-    if (doc.store.clients.size > 0) this.uploads.found(1)
-    doc.on('update', this.#onUpdate)
-    this.#ends.push(
-      () => doc.off('update', this.#onUpdate),
-      this.#environment.page.watch((event) => this.#onPage(event)),
-    )
-    if (this.#options.resyncInterval > 0) this.#resyncEvery(this.#options.resyncInterval)
-    if (this.#device !== null) this.#loading = this.#load(this.#device)
+    const { page, clock } = this.#environment
+    const { resyncInterval } = this.#options
+    const resync = (): void => void (this.session.hasBegun && this.session.request(null))
+    this.#ends.push(page.watch((event) => this.#onPage(event)))
+    if (resyncInterval > 0) this.#ends.push(repeat(clock, resyncInterval, resync))
+    this.changes.start()
+  }
+
+  connect(): void {
+    if (this.link.status.name === 'closed') return
+    this.link.connect()
+    if (!this.neighbours.isJoined) this.connectTabs()
+  }
+
+  disconnect(): void {
+    this.uploads.flush()
+    this.disconnectTabs()
+    this.link.disconnect()
+  }
+
+  connectTabs(): void {
+    this.neighbours.join(this.session.introduction())
+  }
+
+  disconnectTabs(): void {
+    this.#say(this.#presence.goodbye())
+    this.neighbours.leave()
+  }
+
+  destroy(): void {
+    this.uploads.flush()
+    this.disconnectTabs()
+    this.link.destroy()
+    for (const end of this.#ends) end()
+    this.changes.destroy()
+    this.#presence.destroy()
+    this.#tokens.destroy()
+    this.progress.rejectAll(new DestroyedError())
+  }
+
+  /** What is on this device was made before the call as well, so it is waited for. */
+  async whenSaved(signal: AbortSignal | undefined): Promise<void> {
+    const loading = this.changes.device?.loading
+    await loading
+    if (loading && this.link.status.name === 'closed') throw new DestroyedError()
+    this.changes.settleDebts()
+    return this.progress.whenSaved(signal)
+  }
+
+  /** As a handler of the provider's, for every message it has no other for. */
+  // oxlint-disable-next-line max-params -- y-websocket's signature
+  readonly handle: MessageHandler<Provider> = (encoder, decoder, _provider, emitSynced, messageType) => {
+    this.session.read(messageType, decoder, encoder, emitSynced ? 'server' : 'tab')
   }
 
   get isWanted(): boolean {
@@ -134,68 +136,8 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     return this.session.isOurs
   }
 
-  connect(): void {
-    if (this.link.status.name === 'closed') return
-    this.link.connect()
-    if (!this.hasTabs) this.connectTabs()
-  }
-
-  get hasTabs(): boolean {
-    return this.#leaveTabs !== null
-  }
-
-  /** Joins the other tabs, or introduces itself to them once more. */
-  connectTabs(): void {
-    if (this.#tabs === null) return
-    const { bcChannel } = this.#provider
-    this.#leaveTabs ??= this.#tabs.subscribe(bcChannel, this.#provider, (message) => this.#receive(message, 'tab'))
-    for (const message of this.session.introduction()) this.#publish(message)
-  }
-
-  disconnect(): void {
-    this.uploads.flush()
-    this.disconnectTabs()
-    this.link.disconnect()
-  }
-
-  disconnectTabs(): void {
-    this.#say(this.#presence.goodbye())
-    this.#leaveTabs?.()
-    this.#leaveTabs = null
-  }
-
-  #publish(message: Uint8Array): void {
-    if (this.hasTabs) this.#tabs?.publish(this.#provider.bcChannel, this.#provider, message)
-  }
-
-  destroy(): void {
-    this.uploads.flush()
-    this.disconnectTabs()
-    this.link.destroy()
-    for (const end of this.#ends) end()
-    this.#debts.clear()
-    this.#presence.destroy()
-    this.#tokens.destroy()
-    this.#device?.close()
-    this.progress.rejectAll(new DestroyedError())
-  }
-
-  /** Removes the document from this device. */
-  async clearDevice(): Promise<void> {
-    await this.#device?.clear()
-  }
-
-  /** As a handler of the provider's, for every message it has no other for. */
-  // oxlint-disable-next-line max-params -- y-websocket's signature
-  readonly handle: MessageHandler<Provider> = (encoder, decoder, _provider, emitSynced, messageType) => {
-    this.session.read(messageType, decoder, encoder, emitSynced ? 'server' : 'tab')
-  }
-
   dial(): SocketLike | Promise<SocketLike> {
-    const SocketClass = this.#options.WebSocketPolyfill ?? this.#environment.webSocket()
-    const token = this.#options.multiplex ? null : this.#tokens.get()
-    if (!(SocketClass instanceof Promise) && !(token instanceof Promise)) return this.#openSocket(SocketClass, token)
-    return Promise.all([SocketClass, token]).then(([type, text]) => this.#openSocket(type, text))
+    return this.#dialer.dial()
   }
 
   mayReconnect(event: CloseEvent): boolean {
@@ -215,7 +157,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   onOpen(): void {
     const isReturn = this.#hasConnected
     this.#hasConnected = true
-    if (isReturn) this.traffic.reconnects += 1
+    if (isReturn) this.traffic.counts.reconnects += 1
     this.#provider.emit('status', [{ status: 'connected' }])
     this.progress.tell()
     this.#greet(isReturn)
@@ -223,9 +165,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
 
   onMessage(message: Uint8Array): void {
     if (message.length === 0) return // only a sign of life, on a shared socket
-    this.traffic.framesIn += 1
-    this.traffic.bytesIn += message.length
-    this.#show({ direction: 'in', bytes: message })
+    this.traffic.count('in', message)
     this.#receive(message, 'server')
   }
 
@@ -245,10 +185,8 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     this.progress.tell()
   }
 
-  onFailure(error: unknown): void {
-    const isTold = error instanceof ProviderError
-    const told = isTold ? error : new ProviderError('MALFORMED_FRAME', 'a message cannot be read', error)
-    this.#provider.emit('error', [told])
+  onFailure(error: unknown, code: ProviderErrorCode = 'MALFORMED_FRAME', message = 'malformed message'): void {
+    this.#provider.emit('error', [error instanceof ProviderError ? error : new ProviderError(code, message, error)])
   }
 
   onDenied({ code, reason }: CloseEvent): void {
@@ -268,15 +206,8 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     this.progress.setSynced(true)
   }
 
-  onUpload(): void {
-    if (this.#debts.take() !== null) this.uploads.found(1) // sent with the rest, and to be proved with it
-  }
-
-  onReceived(update: Uint8Array): void {
-    this.#debts.seen(update)
-  }
-
-  onScope(scope: Scope): void {
+  onScope(scope: Scope, isGranted: boolean): void {
+    if (isGranted) this.#provider.emit('authenticated', [{ scope }])
     this.progress.setScope(scope)
   }
 
@@ -288,34 +219,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
 
   onTokenWanted(): void {
     this.#tokens.forget()
-    this.#whenReady(
-      (token) => this.#sendToken(token ?? ''),
-      () => undefined,
-    )
-  }
-
-  onServerClose(): void {
-    this.link.drop()
-  }
-
-  #openSocket(SocketClass: SocketClass, token: string | null): SocketLike | Promise<SocketLike> {
-    const url = this.#address(token)
-    const open = (): SocketLike => new SocketClass(url, this.#options.protocols)
-    return this.#options.multiplex ? this.#shareSocket(url, open) : open()
-  }
-
-  async #shareSocket(url: string, open: () => SocketLike): Promise<SocketLike> {
-    sharing ??= import('./sharedSocket.ts')
-    const { openSharedSocket } = await sharing
-    return openSharedSocket(this.#environment, { url, room: this.#provider.roomname }, open)
-  }
-
-  /** With `multiplex`, documents are named in messages, and the path is the server's business. */
-  #address(token: string | null): string {
-    const { serverUrl, roomname, params } = this.#provider
-    const added = token === null ? {} : { token }
-    const query = encodeQueryParams({ [HELLO_PARAMETER]: String(HELLO_VERSION), ...params, ...added })
-    return `${serverUrl}/${this.#options.multiplex ? '' : roomname}?${query}`
+    this.#whenReady((token) => this.session.sendToken(token ?? ''))
   }
 
   #receive(data: Uint8Array, from: Source): void {
@@ -323,7 +227,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
       const reply = this.session.receive(data, from, this.#read)
       if (reply === null) return
       if (from === 'server') this.send(reply)
-      else this.#publish(reply)
+      else this.neighbours.tell(reply)
     } catch (error) {
       this.onFailure(error)
       if (from === 'server') this.link.drop()
@@ -337,28 +241,8 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     return false // who knows how much of the frame it has read
   }
 
-  /** Whether the server is known to have everything that is in the document. */
-  get #isSaved(): boolean {
-    return this.uploads.isSaved && this.#debts.isEmpty
-  }
-
-  /** Sends what other tabs have told us and the server has not. */
-  settleDebts(): void {
-    const missing = this.#debts.take()
-    if (missing !== null) this.uploads.edit(missing)
-  }
-
-  readonly #onUpdate = (update: Uint8Array, from: unknown): void => {
-    const isOthers = from === this.#provider
-    const isStored = this.#device !== null && from === this.#device
-    if (isOthers && this.session.source === 'tab') this.#debts.add(update)
-    if (!isOthers && (!isStored || this.session.isLive)) this.uploads.edit(update)
-    if (!isOthers && !isStored) this.#publish(wire.syncUpdate(update))
-    if (!isStored) this.#device?.keep(update, this.#isSaved)
-  }
-
   #onUploads(savedAfter: number | null): void {
-    if (savedAfter !== null && this.#isSaved) this.#device?.saved()
+    if (savedAfter !== null) this.changes.confirmed()
     this.progress.count(savedAfter)
   }
 
@@ -374,21 +258,14 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
 
   #transmit(message: Uint8Array): void {
     if (!this.link.isOpen) return
-    this.traffic.framesOut += 1
-    this.traffic.bytesOut += message.length
-    this.#show({ direction: 'out', bytes: message })
+    this.traffic.count('out', message)
     this.link.send(message)
-  }
-
-  /** Nobody pays for a log that nobody keeps. */
-  #show(frame: Frame): void {
-    if (this.#provider._observers.has('frame')) this.#provider.emit('frame', [frame])
   }
 
   /** To everybody there is. */
   #say(message: Uint8Array): void {
     this.send(message)
-    this.#publish(message)
+    this.neighbours.tell(message)
   }
 
   /** Begins the conversation on a connection that has just opened, when token and document are there. */
@@ -404,45 +281,16 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     this.#whenReady(begin, () => this.#opening === opening && this.link.drop())
   }
 
-  #whenReady(go: (token: string | null) => void, giveUp: () => void): void {
+  #whenReady(go: (token: string | null) => void, giveUp?: () => void): void {
     const token = this.#options.multiplex ? this.#tokens.get() : null
-    if (!(token instanceof Promise) && this.#loading === null) return go(token)
-    Promise.all([token, this.#loading]).then(
+    const loading = this.changes.device?.loading
+    if (!(token instanceof Promise) && !loading) return go(token)
+    Promise.all([token, loading]).then(
       ([text]) => go(text),
       (error: unknown) => {
         this.onFailure(error)
-        giveUp()
+        giveUp?.()
       },
     )
-  }
-
-  #sendToken(token: string): void {
-    if (this.#options.multiplex || this.session.isOurs) this.send(wire.auth(token))
-  }
-
-  #resyncEvery(milliseconds: number): void {
-    const { clock } = this.#environment
-    let cancel = (): void => undefined
-    const resync = (): void => {
-      if (this.session.hasBegun) this.session.request(null)
-      cancel = clock.after(milliseconds, resync)
-    }
-    cancel = clock.after(milliseconds, resync)
-    this.#ends.push(() => cancel())
-  }
-
-  /** Resolves when what is stored on this device is in the document, or has taken too long. */
-  async #load(device: DeviceCopy): Promise<void> {
-    const { clock } = this.#environment
-    const loaded = device.load().then((unsaved) => {
-      if (!this.session.isLive) this.uploads.found(unsaved)
-    })
-    let cancel = (): void => undefined
-    const patience = new Promise<void>((resolve) => {
-      cancel = clock.after(LOAD_PATIENCE_MS, resolve)
-    })
-    await Promise.race([loaded, patience])
-    cancel()
-    this.#loading = null
   }
 }

@@ -5,19 +5,20 @@ import { createEncoder, toUint8Array, writeUint8Array } from 'lib0/encoding'
 import { applyAwarenessUpdate } from 'y-protocols/awareness'
 import type { Awareness } from 'y-protocols/awareness'
 import type { Doc } from 'yjs'
-import { applyUpdate, encodeStateAsUpdate, encodeStateVector } from 'yjs'
+import { applyUpdate, decodeUpdate, encodeStateAsUpdate, encodeStateVector } from 'yjs'
 import { Feature, HELLO_TYPE } from '../shared/wire/hello.ts'
+import type { Changes } from './changes.ts'
 import type { ClientClock } from './environment.ts'
 import type { Link } from './link.ts'
 import type { Presence } from './presence.ts'
-import { attempt } from './report.ts'
+import type { Progress } from './progress.ts'
+import { attempt, report } from './report.ts'
 import type { AckLevel, Scope } from './status.ts'
 import type { Uploads, UploadTarget } from './uploads.ts'
 import * as wire from './wire.ts'
 
 /** Milliseconds a server has, after its answer, to ask what it lacks itself. */
 const QUESTION_MS = 1_000
-const EMPTY_UPDATE = new Uint8Array([0, 0])
 
 /** Who said something. */
 export type Source = 'server' | 'tab'
@@ -29,16 +30,12 @@ export type MessageReader = (type: number, decoder: Decoder, encoder: Encoder, f
 export interface SessionUser {
   send(message: Uint8Array): void
   onSynced(): void
-  onScope(scope: Scope): void
+  /** @param isGranted it was said as the answer to a token; else it shows in what the server does */
+  onScope(scope: Scope, isGranted: boolean): void
   onRefused(reason: string): void
-  /** The server is being sent everything it lacks. */
-  onUpload(): void
-  /** The server ends this document's part of the connection. */
-  onServerClose(): void
   /** The server asks for the token again. */
   onTokenWanted(): void
-  /** The server has told us this update, which need not have been news. */
-  onReceived(update: Uint8Array): void
+  readonly changes: Pick<Changes, 'sendingAll' | 'received'>
 }
 
 export interface SessionParts {
@@ -50,6 +47,7 @@ export interface SessionParts {
   readonly uploads: Uploads
   readonly presence: Presence
   readonly link: Link
+  readonly progress: Pick<Progress<unknown>, 'scope'>
   /** Whether the server speaks Hocuspocus' dialect. */
   readonly isHocuspocus: boolean
 }
@@ -62,19 +60,13 @@ interface Question {
   readonly isQuick: boolean
 }
 
-/** What the server has turned out to be. */
-type Server =
-  | { readonly kind: 'unknown' }
-  /** Scriptorium, which answers probes. */
-  | { readonly kind: 'ours'; readonly isDurable: boolean }
-  | { readonly kind: 'foreign' }
-
 /** One document's conversation with the server, and with the other tabs as far as it is the same. */
 export class Session implements UploadTarget {
   readonly #parts: SessionParts
   readonly #user: SessionUser
-  /** Kept between connections, until another server's first message says otherwise. */
-  #server: Server = { kind: 'unknown' }
+  /** Both are kept between connections, until another server's first message says otherwise. */
+  #level: AckLevel = 'none'
+  #isOurs = false
   /** Whether the server has said anything on this connection. */
   #isHeard = false
   #hasBegun = false
@@ -94,16 +86,20 @@ export class Session implements UploadTarget {
   }
 
   get level(): AckLevel {
-    if (this.#server.kind === 'unknown') return 'none'
-    return this.#server.kind === 'ours' && this.#server.isDurable ? 'durable' : 'received'
+    return this.#level
   }
 
   get bufferedAmount(): number {
     return this.#parts.link.socket?.bufferedAmount ?? 0
   }
 
+  get isWritable(): boolean {
+    return this.#parts.progress.scope === 'read-write'
+  }
+
+  /** Scriptorium, which answers probes. */
   get isOurs(): boolean {
-    return this.#server.kind === 'ours'
+    return this.#isOurs
   }
 
   /** The first words on this connection have been said. */
@@ -173,6 +169,11 @@ export class Session implements UploadTarget {
     this.#user.send(wire.syncUpdate(update))
   }
 
+  /** A token that replaces the last one, for servers that have said, on this connection, that they know such a message. */
+  sendToken(token: string): void {
+    if (this.#parts.isHocuspocus || (this.#isHeard && this.isOurs)) this.#user.send(wire.auth(token))
+  }
+
   askForProof(version: number): void {
     this.#ask(false)
     if (this.isOurs) this.#user.send(wire.probe(version))
@@ -195,7 +196,10 @@ export class Session implements UploadTarget {
 
   /** Our server's first message on a connection is a hello; nobody else ever sends one. */
   #recognise(type: number): void {
-    if (!this.#isHeard && type !== HELLO_TYPE) this.#server = { kind: 'foreign' }
+    if (!this.#isHeard && type !== HELLO_TYPE) {
+      this.#level = 'received'
+      this.#isOurs = false
+    }
     this.#isHeard = true
   }
 
@@ -230,10 +234,10 @@ export class Session implements UploadTarget {
         return true
       case wire.messageSyncStatus:
         // Acknowledgements are not counted: which upload one is for can be known by a question only.
-        if (readVarUint(decoder) === 0) this.#user.onScope('readonly')
+        if (readVarUint(decoder) === 0) this.#user.onScope('readonly', false)
         return true
       case wire.messageClose:
-        this.#user.onServerClose()
+        this.#parts.link.drop()
         return false
       default:
         return false
@@ -244,22 +248,23 @@ export class Session implements UploadTarget {
     const type = readVarUint(decoder)
     const payload = readVarUint8Array(decoder)
     if (type === 0) {
-      const difference = encodeStateAsUpdate(this.#parts.doc, payload)
-      if (from === 'tab') writeUint8Array(encoder, wire.syncStep2(difference))
-      else this.#upload(difference)
+      if (from === 'tab') writeUint8Array(encoder, wire.syncStep2(encodeStateAsUpdate(this.#parts.doc, payload)))
+      else this.#upload(payload)
     } else if (from === 'tab') this.#apply(payload, from)
     else if (type === 1) this.#takeState(payload)
     else if (!this.#parts.uploads.isEcho(payload)) this.#apply(payload, from)
   }
 
   /** Everything the server lacks. */
-  #upload(difference: Uint8Array): void {
+  #upload(vector: Uint8Array): void {
+    const { uploads, doc } = this.#parts
     this.#isLive = true
     this.#cancelTelling?.()
     this.#cancelTelling = null
-    this.#user.send(wire.syncStep2(difference))
-    this.#user.onUpload()
-    this.#parts.uploads.cover(difference, this)
+    this.#user.changes.sendingAll()
+    const difference = encodeStateAsUpdate(doc, vector)
+    // The first byte counts the structs; deletions are all sent each time, needed or not.
+    uploads.cover(difference[0] !== 0, this, () => this.#user.send(wire.syncStep2(difference)))
   }
 
   #takeState(update: Uint8Array): void {
@@ -275,9 +280,8 @@ export class Session implements UploadTarget {
   #tellUnasked(): void {
     this.#isLive = true
     const { uploads, doc } = this.#parts
-    const state = uploads.isSaved ? EMPTY_UPDATE : encodeStateAsUpdate(doc)
-    if (!uploads.isSaved) this.sendUpdate(state)
-    uploads.cover(state, this)
+    const { isSaved } = uploads
+    uploads.cover(false, this, () => isSaved || this.sendUpdate(encodeStateAsUpdate(doc)))
   }
 
   #applyPresence(states: Uint8Array): void {
@@ -287,25 +291,38 @@ export class Session implements UploadTarget {
 
   #apply(update: Uint8Array, from: Source): void {
     this.#source = from
-    // Yjs calls the application's observers, too, and is done when one of them throws.
-    attempt(() => applyUpdate(this.#parts.doc, update, this.#parts.origin))
-    this.#source = null
-    if (from === 'server') this.#user.onReceived(update)
+    try {
+      applyUpdate(this.#parts.doc, update, this.#parts.origin)
+    } catch (error) {
+      decodeUpdate(update) // throws as well when it cannot be read: then the document lacks what is in it
+      report(error) // Yjs calls the application's observers, too, and is done when one of them throws
+    } finally {
+      this.#source = null
+    }
+    if (from === 'server') this.#user.changes.received(update)
   }
 
   /** `00`: denied by y-websocket servers, or the token is wanted again (Hocuspocus); `01` denied; `02` granted. */
   #readAuth(decoder: Decoder): void {
     const type = readVarUint(decoder)
     const text = hasContent(decoder) ? readVarString(decoder) : ''
-    if (type === 2) this.#user.onScope(text === 'readonly' ? 'readonly' : 'read-write')
+    if (type === 2) this.#granted(text === 'readonly' ? 'readonly' : 'read-write')
     else if (type === 0 && this.#parts.isHocuspocus) this.#user.onTokenWanted()
     else this.#user.onRefused(text)
+  }
+
+  #granted(scope: Scope): void {
+    const wasRefused = this.#isLive && !this.isWritable
+    this.#user.onScope(scope, true)
+    // What was refused has to be sent again, which a new conversation does.
+    if (wasRefused && this.isWritable) this.#parts.link.drop()
   }
 
   #readHello(payload: Decoder): void {
     this.#measure() // it is said at once, whatever has to be loaded before the rest
     readVarUint(payload) // the version: what is known of 1 holds for all
-    this.#server = { kind: 'ours', isDurable: (readVarUint(payload) & Feature.durable) !== 0 }
+    this.#level = readVarUint(payload) & Feature.durable ? 'durable' : 'received'
+    this.#isOurs = true
   }
 
   #ask(isQuick: boolean): void {

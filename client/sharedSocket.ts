@@ -1,4 +1,5 @@
 // oxlint-disable unicorn/prefer-add-event-listener -- properties are what all polyfills have, and can be taken away as one
+import type { Decoder } from 'lib0/decoding'
 import { createDecoder, readVarString } from 'lib0/decoding'
 import { HELLO_TYPE } from '../shared/wire/hello.ts'
 import { discard } from './discard.ts'
@@ -12,6 +13,8 @@ const PING = 9
 const PONG = new Uint8Array([10])
 /** A message of no bytes: something was heard, though not for this document. */
 const SIGN_OF_LIFE = new ArrayBuffer(0)
+/** A number without an end, which nobody can read. */
+const MALFORMED = new Uint8Array([0x80]).buffer
 
 /** The shared sockets of each environment, by URL. */
 const trunks = new WeakMap<Environment, Map<string, Trunk>>()
@@ -78,13 +81,14 @@ class Trunk {
   }
 
   #receive(data: unknown): void {
-    if (!(data instanceof ArrayBuffer)) return
-    const frame = new Uint8Array(data)
+    if (typeof data !== 'object') return
+    const frame = new Uint8Array(data as ArrayBuffer)
     if (frame[0] === PING && frame.length === 1) this.socket.send(PONG)
     if (frame.length < 2) return this.#each((branch) => branch.hear(SIGN_OF_LIFE))
     const decoder = createDecoder(frame)
-    const address = readVarString(decoder)
-    const message = data.slice(decoder.pos)
+    const address = readAddress(decoder)
+    if (address === null) return this.#each((branch) => branch.hear(MALFORMED)) // whose it is, nobody knows
+    const message = frame.slice(decoder.pos).buffer
     const isHello = frame[decoder.pos] === HELLO_TYPE
     if (isHello) this.#hello = message
     this.#each((branch) => branch.hear(isHello || branch.address === address ? message : SIGN_OF_LIFE))
@@ -97,6 +101,14 @@ class Trunk {
 
   #each(task: (branch: Branch) => void): void {
     for (const branch of this.#branches.values()) task(branch)
+  }
+}
+
+function readAddress(decoder: Decoder): string | null {
+  try {
+    return readVarString(decoder)
+  } catch {
+    return null
   }
 }
 

@@ -1,5 +1,3 @@
-import { fromBase64UrlEncoded } from 'lib0/buffer'
-import { decodeUtf8 } from 'lib0/string'
 import type { ClientClock } from './environment.ts'
 import { ProviderError } from './errors.ts'
 import type { TokenContext, TokenSource } from './options.ts'
@@ -9,27 +7,27 @@ const MARGIN_MS = 60_000
 
 type Reason = TokenContext['reason']
 
+interface Listeners {
+  /** This token replaces one that is about to end. */
+  readonly renewed: (token: string) => void
+  readonly failure: (error: unknown) => void
+}
+
 /** The token in use: kept while it may still be good, asked for again when it ends or was refused. */
 export class Tokens {
-  readonly #source: TokenSource | null
+  /** Null: there is none, or nobody asks any more. */
+  #source: TokenSource | null
   readonly #clock: ClientClock
-  readonly #onRenewed: (token: string) => void
-  readonly #onFailure: (error: unknown) => void
+  readonly #on: Listeners
   #current: string | null = null
   #reason: Reason = 'connect'
   #hasRetried = false
   #cancel: (() => void) | null = null
 
-  /** @param onRenewed told of a token that replaces one about to end */
-  constructor(
-    source: TokenSource | null,
-    clock: ClientClock,
-    on: { renewed: (token: string) => void; failure: (error: unknown) => void },
-  ) {
+  constructor(source: TokenSource | null, clock: ClientClock, on: Listeners) {
     this.#source = source
     this.#clock = clock
-    this.#onRenewed = on.renewed
-    this.#onFailure = on.failure
+    this.#on = on
   }
 
   /** Rejects with `TOKEN_FAILED`. */
@@ -59,6 +57,7 @@ export class Tokens {
   }
 
   destroy(): void {
+    this.#source = null // who is being asked may answer later
     this.#cancel?.()
   }
 
@@ -78,7 +77,7 @@ export class Tokens {
   #watchExpiry(token: string, source: Exclude<TokenSource, string>): void {
     this.#cancel?.()
     const left = lifetime(token)
-    if (left === null) return
+    if (left === null || this.#source === null) return
     const wait = Math.max(left - MARGIN_MS, left / 2)
     if (wait <= 0) return
     // Timers take 31 bits; who has weeks may as well be asked sooner.
@@ -88,7 +87,7 @@ export class Tokens {
   #renew(source: Exclude<TokenSource, string>): void {
     this.forget()
     this.#reason = 'expiring'
-    this.#ask(source).then(this.#onRenewed, this.#onFailure)
+    this.#ask(source).then(this.#on.renewed, this.#on.failure)
   }
 }
 
@@ -97,7 +96,8 @@ function lifetime(token: string): number | null {
   const payload = token.split('.')[1]
   if (payload === undefined) return null
   try {
-    const claims: unknown = JSON.parse(decodeUtf8(fromBase64UrlEncoded(payload)))
+    // Base64 of the kind made for URLs. What is not ASCII comes out wrong, and is not looked at.
+    const claims: unknown = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')))
     const end = typeof claims === 'object' && claims !== null && 'exp' in claims ? claims.exp : null
     return typeof end === 'number' ? end * 1000 - Date.now() : null
   } catch {

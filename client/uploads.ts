@@ -38,6 +38,8 @@ export interface UploadTarget {
   /** Milliseconds; null while unknown. */
   readonly roundTrip: number | null
   readonly level: AckLevel
+  /** False while the server refuses whatever comes from us: then nothing it says proves anything. */
+  readonly isWritable: boolean
   sendUpdate(update: Uint8Array): void
   /** Asks whether everything sent so far is saved; the answer comes as `confirm(version)`. */
   askForProof(version: number): void
@@ -109,22 +111,26 @@ export class Uploads {
   }
 
   /**
-   * The server has been sent `difference`, which is everything it lacks. From now on edits go to `target`.
+   * The server gets everything it lacks. From now on edits go to `target`.
    *
-   * @param difference a Yjs update; the first byte of one without structs is 0
+   * @param isLacking whether that is anything
+   * @param send sends it: whoever looks on may edit, and that is not in it and has to follow
    */
-  cover(difference: Uint8Array, target: UploadTarget): void {
+  cover(isLacking: boolean, target: UploadTarget, send: () => void): void {
     const since = this.unsavedSince
+    const isFirst = this.#target === null
     this.leave()
     this.#target = target
     // What was saved once, or came from another tab, is missing on the server.
-    if (this.isSaved && difference[0] !== 0) this.#count(1)
+    if (this.isSaved && isLacking) this.#count(1)
     this.#sent = this.#made
-    if (this.isSaved) return this.#listener(null)
     const now = this.#clock.now()
-    this.#flights.push({ version: this.#made, bytes: null, since: since ?? now, at: now })
+    if (!this.isSaved) this.#flights.push({ version: this.#made, bytes: null, since: since ?? now, at: now })
     this.#since = null
-    this.#ask()
+    send()
+    // Some servers answer each question with this one: asked again at once, they would never come to an end.
+    if (isFirst) this.#ask()
+    else this.#askLater(target)
     this.#listener(null)
   }
 
@@ -173,7 +179,7 @@ export class Uploads {
 
   /** The first `version` edits are saved. */
   confirm(version: number): void {
-    if (version <= this.#saved) return
+    if (version <= this.#saved || this.#target?.isWritable === false) return
     const confirmed = this.#flights.findLast((flight) => flight.version <= version)
     this.#flights = this.#flights.filter((flight) => flight.version > version)
     this.#saved = Math.min(version, this.#sent)
@@ -203,9 +209,10 @@ export class Uploads {
   }
 
   #ask(): void {
-    if (this.#target === null || this.#sent <= this.#saved || this.#asked >= this.#sent) return
+    const target = this.#target
+    if (target?.isWritable !== true || this.#sent <= this.#saved || this.#asked >= this.#sent) return
     this.#asked = this.#sent
-    this.#target.askForProof(this.#sent)
+    target.askForProof(this.#sent)
   }
 
   /** Asks when the oldest upload has waited for its echo long enough. */

@@ -1,0 +1,53 @@
+import { encodeQueryParams } from 'lib0/url'
+import { HELLO_PARAMETER, HELLO_VERSION } from '../shared/wire/hello.ts'
+import type { Environment, SocketClass, SocketLike } from './environment.ts'
+import type { CompleteOptions } from './options.ts'
+import type { RoomOwner } from './roomOwner.ts'
+import type { Tokens } from './tokens.ts'
+
+interface DialerParts {
+  readonly owner: Pick<RoomOwner<unknown>, 'serverUrl' | 'roomname' | 'params'>
+  readonly options: CompleteOptions
+  readonly environment: Environment
+  readonly tokens: Tokens
+}
+
+/** Makes the sockets of one document: finds their class, the token and the address. */
+export class Dialer {
+  readonly #parts: DialerParts
+
+  constructor(parts: DialerParts) {
+    this.#parts = parts
+  }
+
+  /** For one attempt; rejects or throws when there cannot be one now. */
+  dial(): SocketLike | Promise<SocketLike> {
+    const { options, environment, tokens } = this.#parts
+    const found = options.WebSocketPolyfill ?? environment.webSocket()
+    const token = options.multiplex ? null : tokens.get()
+    if (!(found instanceof Promise) && !(token instanceof Promise)) return this.#open(found, token)
+    return Promise.all([found, token]).then(([type, text]) => this.#open(type, text))
+  }
+
+  #open(SocketClass: SocketClass, token: string | null): SocketLike | Promise<SocketLike> {
+    const { options } = this.#parts
+    const url = this.#address(token)
+    const open = (): SocketLike => new SocketClass(url, options.protocols)
+    return options.multiplex ? this.#share(url, open) : open()
+  }
+
+  async #share(url: string, open: () => SocketLike): Promise<SocketLike> {
+    const { owner, environment } = this.#parts
+    // Loaded when it is needed: most applications have one document at a time.
+    const { openSharedSocket } = await import('./sharedSocket.ts')
+    return openSharedSocket(environment, { url, room: owner.roomname }, open)
+  }
+
+  /** With `multiplex`, documents are named in messages, and the path is the server's business. */
+  #address(token: string | null): string {
+    const { owner, options } = this.#parts
+    const added = token === null ? {} : { token }
+    const query = encodeQueryParams({ [HELLO_PARAMETER]: String(HELLO_VERSION), ...owner.params, ...added })
+    return `${owner.serverUrl}/${options.multiplex ? '' : owner.roomname}?${query}`
+  }
+}

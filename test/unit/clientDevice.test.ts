@@ -1,0 +1,139 @@
+import 'fake-indexeddb/auto'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import * as Y from 'yjs'
+import { openIndexedDbStore } from '../../client/indexedDbStore.ts'
+import { WebsocketProvider } from '../../client/index.ts'
+import type { DocumentStore, StoredDocument } from '../../client/index.ts'
+import type { FakeDevice } from '../../client/testing/index.ts'
+import { ClientWorld, ROOM, SERVER_URL } from './clientWorld.ts'
+import type { Opened } from './clientWorld.ts'
+
+let world = new ClientWorld()
+
+afterEach(() => {
+  vi.restoreAllMocks()
+  world.destroy()
+  world = new ClientWorld()
+})
+
+function close({ provider, doc }: Opened): void {
+  provider.destroy()
+  doc.destroy()
+}
+
+/** A device whose disk holds an edit that has never left it. */
+async function deviceWithUnsaved(text: string): Promise<FakeDevice> {
+  const device = world.device()
+  device.network.reachability = 'refusing'
+  const tab = world.open(device, { persistence: true })
+  tab.type(text)
+  await world.pass(100)
+  close(tab)
+  device.network.reachability = 'up'
+  return device
+}
+
+/** The device's store, which reads as it should and hands out what it has read only when `release` is called. */
+function slowStore(device: FakeDevice): { open: (name: string) => DocumentStore; release: () => void } {
+  let release = (): void => undefined
+  const gate = new Promise<void>((resolve) => (release = resolve))
+  const open = (name: string): DocumentStore => {
+    const store = device.stores.open(name)
+    const load = async (): Promise<StoredDocument> => {
+      const loaded = await store.load()
+      await gate
+      return loaded
+    }
+    return { ...store, load }
+  }
+  return { open, release: () => release() }
+}
+
+describe('a device that is slow to read', () => {
+  test('is waited for by whoever asks whether all is saved', async () => {
+    const device = await deviceWithUnsaved('typed before the reload')
+    const tab = world.open(device, { persistence: true })
+    world.server.hold()
+    let isSaved = false
+    const saved = tab.provider.whenSaved().then(() => (isSaved = true))
+    await world.pass(1_000)
+    expect(isSaved).toBe(false)
+    world.server.release()
+    await world.pass(1_000)
+    await saved
+    expect(world.saved).toBe('typed before the reload')
+  })
+
+  test('has not saved what it has not even handed out', async () => {
+    const device = await deviceWithUnsaved('never sent')
+    const store = slowStore(device)
+    const tab = world.open(device, { persistence: store.open })
+    await world.pass(4_000) // connected without it
+    const author = world.open(world.device())
+    author.type('from elsewhere, ')
+    await world.pass(1_000)
+    tab.type('mine, ')
+    await world.pass(1_000)
+    expect([tab.provider.synced, tab.provider.unsavedChanges]).toEqual([true, 0])
+    device.network.goSilent() // the page is killed
+    close(tab)
+    device.network.reachability = 'refusing'
+    const after = world.open(device, { persistence: true })
+    await world.pass(1_000)
+    expect(after.text).toContain('never sent')
+    expect(after.provider.unsavedChanges).toBeGreaterThan(0)
+  })
+
+  test('is uploaded when it has been read at last', async () => {
+    const device = await deviceWithUnsaved('late')
+    const store = slowStore(device)
+    const tab = world.open(device, { persistence: store.open })
+    await world.pass(4_000)
+    store.release()
+    await world.pass(1_000)
+    expect([world.saved, tab.provider.unsavedChanges]).toEqual(['late', 0])
+  })
+
+  test('leaves no timer behind when the provider goes first', async () => {
+    const device = world.device()
+    const tab = world.open(device, { persistence: slowStore(device).open })
+    await world.pass(100)
+    close(tab)
+    await world.pass(10)
+    expect(world.clock.timers).toBe(0)
+  })
+})
+
+test('a device that cannot be read is written in full, with what was in the document before', async () => {
+  const device = world.device()
+  device.network.reachability = 'refusing'
+  const doc = new Y.Doc()
+  doc.getText('text').insert(0, 'before, ')
+  device.stores.fail(new Error('unreadable'))
+  const { environment } = device
+  const provider = new WebsocketProvider(SERVER_URL, ROOM, doc, { environment, disableBc: true, persistence: true })
+  await world.pass(100)
+  device.stores.fail(null)
+  doc.getText('text').insert(8, 'after')
+  await world.pass(100)
+  provider.destroy()
+  const next = world.open(device, { persistence: true })
+  await world.pass(100)
+  expect(next.text).toBe('before, after')
+})
+
+test('an edit whose transaction fails in the end, as when the disk is full, counts as not kept', async () => {
+  const store = openIndexedDbStore('full')
+  await store.load()
+  // oxlint-disable-next-line typescript/unbound-method -- called with its own this below
+  const add = IDBObjectStore.prototype.add
+  vi.spyOn(IDBObjectStore.prototype, 'add').mockImplementation(function (this: IDBObjectStore, value: unknown) {
+    const request = add.call(this, value)
+    request.addEventListener('success', () => this.transaction.abort())
+    return request
+  })
+  const doc = new Y.Doc()
+  doc.getText('text').insert(0, 'x')
+  await expect(store.append(Y.encodeStateAsUpdate(doc), false)).rejects.toThrow()
+  await store.close()
+})
