@@ -114,6 +114,7 @@ export class Primary {
       logger,
       onEngineSocket: engine === null ? null : onEngineSocket,
       onRefused: (handoff) => this.#dispatch(handoff),
+      onSilent: () => this.#relieve(index),
       onScrape: () => this.#metrics(),
     })
   }
@@ -132,14 +133,25 @@ export class Primary {
     const candidates = this.#workers.filter(
       ({ takesConnections, index }) => takesConnections && !handoff.refusedBy.has(index),
     )
-    const worker = chooseWorker(candidates, handoff.document)
+    const answering = candidates.filter(({ answers }) => answers)
+    const worker = chooseWorker(answering.length > 0 ? answering : candidates, handoff.document)
     if (worker === undefined) this.#refuse(handoff, 'no worker takes connections')
     else worker.hand(handoff)
   }
 
+  /** What waits for a worker that does not answer goes to others, if there are any that do. */
+  #relieve(index: number): void {
+    if (!this.#workers.some(({ takesConnections, answers }) => takesConnections && answers)) return
+    const { waiting, sent } = this.#workers[index]?.withdraw() ?? { waiting: [], sent: [] }
+    for (const handoff of waiting) this.#dispatch(handoff)
+    // It finds these when it wakes, so nobody else may serve them: their clients have to come again.
+    for (const handoff of sent) this.#refuse(handoff, 'the worker does not answer')
+  }
+
   #refuse({ socket, isAnswered }: Arrival, reason: string): void {
     this.#options.onRefused({ status: 503, reason, remote: socket.remoteAddress ?? 'unknown' })
-    if (isAnswered) return void socket.destroy()
+    // Closing is not enough: a worker that hangs may hold it open.
+    if (isAnswered) return void socket.end(() => socket.destroy())
     const body = `${reason}\n`
     const answer =
       `HTTP/1.1 503 Service Unavailable\r\nRetry-After: ${RETRY_AFTER_SECONDS}\r\nConnection: close\r\n` +

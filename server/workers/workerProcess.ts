@@ -7,7 +7,9 @@ import type { Logger } from '../log.ts'
 import type { Options } from '../options/table.ts'
 import type { Candidate } from './balance.ts'
 import { Handoffs } from './handoffs.ts'
-import type { Handoff } from './handoffs.ts'
+import type { Handoff, Withdrawn } from './handoffs.ts'
+import { Heartbeat } from './heartbeat.ts'
+import type { Pulse } from './heartbeat.ts'
 import { ENGINE_DESCRIPTOR, WORKER_ARGUMENT } from './messages.ts'
 import type { ToPrimary, ToWorker } from './messages.ts'
 
@@ -16,8 +18,6 @@ const FIRST_RESTART_MS = 100
 const LAST_RESTART_MS = 5_000
 /** Milliseconds after which a worker's death is not the same trouble as the one before. */
 const STEADY_MS = 30_000
-/** Milliseconds between two looks at whether all connections that were sent have arrived. */
-const REACH_MS = 500
 /** Milliseconds a worker has to tell its metrics; one that stands still is left out. */
 const COLLECT_TIMEOUT_MS = 2_000
 
@@ -33,6 +33,8 @@ export interface WorkerProcessOptions {
   readonly onEngineSocket: ((socket: Socket) => void) | null
   /** This worker could not be given that connection. */
   readonly onRefused: (handoff: Handoff) => void
+  /** It does not answer; called again and again until it does, or has ended. */
+  readonly onSilent: () => void
   /** A client wants the metrics of all processes. */
   readonly onScrape: () => Promise<string>
 }
@@ -54,6 +56,7 @@ export class WorkerProcess implements Candidate {
   readonly #options: WorkerProcessOptions
   readonly #logger: Logger
   readonly #handoffs: Handoffs
+  readonly #heartbeat: Heartbeat
   readonly #collecting = new Map<number, (text: string | null) => void>()
   #watchers: (() => void)[] = []
   #state: State = { name: 'stopped', code: null }
@@ -63,7 +66,6 @@ export class WorkerProcess implements Candidate {
   /** Deaths in a row. */
   #deaths = 0
   #lastCollect = 0
-  #watchingHandoffs = false
   /** Of the storage, as the first process under this index found it. */
   #durability: Durability | null = null
   /** Why it could not start, if it has said so. */
@@ -73,9 +75,19 @@ export class WorkerProcess implements Candidate {
     this.index = options.index
     this.#options = options
     this.#logger = options.logger.child({ worker: options.index })
-    this.#handoffs = new Handoffs((handoff) => {
-      handoff.refusedBy.add(this.index)
-      options.onRefused(handoff)
+    this.#handoffs = new Handoffs({
+      ask: (id) => this.#send({ type: 'reach', id }),
+      onRefused: (handoff) => {
+        handoff.refusedBy.add(this.index)
+        options.onRefused(handoff)
+      },
+    })
+    this.#heartbeat = new Heartbeat({
+      clock: options.clock,
+      // Also the way to learn that a connection was lost on the way.
+      ask: () => this.#send({ type: 'reach', id: this.#handoffs.lastId }),
+      onChange: (pulse) => this.#pulseChanged(pulse),
+      onSilent: options.onSilent,
     })
   }
 
@@ -86,6 +98,11 @@ export class WorkerProcess implements Candidate {
   /** Also while the whole server stops: it then says so to whoever asks. */
   get takesConnections(): boolean {
     return this.#state.name === 'serving' || this.#state.name === 'stopping'
+  }
+
+  /** False when it has said nothing for so long that it seems to hang. */
+  get answers(): boolean {
+    return this.#heartbeat.answers
   }
 
   /** Processes started under this index so far. */
@@ -104,7 +121,11 @@ export class WorkerProcess implements Candidate {
   hand(handoff: Handoff): void {
     if (!('child' in this.#state)) throw new Error(`worker ${this.index} takes no connections`)
     this.#handoffs.send(this.#state.child, handoff)
-    this.#watchHandoffs()
+  }
+
+  /** Takes back the connections it has not taken. */
+  withdraw(): Withdrawn {
+    return this.#handoffs.withdraw()
   }
 
   /** Its metrics; null when it has none to tell. */
@@ -164,6 +185,7 @@ export class WorkerProcess implements Candidate {
   }
 
   #receive(message: ToPrimary): void {
+    this.#heartbeat.heard()
     switch (message.type) {
       case 'ready':
         return this.#ready(message.durability)
@@ -193,6 +215,7 @@ export class WorkerProcess implements Candidate {
     const { child } = this.#state
     this.#durability = durability
     this.#become({ name: 'serving', child, since: this.#options.clock.now() })
+    this.#heartbeat.start()
     const { pid } = child
     this.#logger[this.#starts > 1 ? 'info' : 'debug']({ pid }, 'a worker serves')
   }
@@ -201,11 +224,24 @@ export class WorkerProcess implements Candidate {
     if (this.#state.name === 'serving') this.#become({ ...this.#state, name: 'leaving' })
   }
 
+  #pulseChanged(pulse: Pulse): void {
+    switch (pulse) {
+      case 'answering':
+        return this.#logger.info('a worker answers again')
+      case 'silent':
+        return this.#logger.warn('a worker does not answer: new connections go to others')
+      case 'lost':
+        this.#logger.error('a worker still does not answer: it is killed')
+        return this.kill()
+    }
+  }
+
   async #scrape(): Promise<void> {
     this.#send({ type: 'scraped', text: await this.#options.onScrape() })
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null): void {
+    this.#heartbeat.stop()
     for (const answer of this.#collecting.values()) answer(null)
     switch (this.#state.name) {
       case 'starting':
@@ -254,18 +290,6 @@ export class WorkerProcess implements Candidate {
       this.#logger.error({ err: error }, 'a worker could not be started again; it is tried later')
       this.#restart(LAST_RESTART_MS)
     }
-  }
-
-  /** As long as connections are under way: asks whether what was sent has arrived. */
-  #watchHandoffs(): void {
-    if (this.#watchingHandoffs) return
-    this.#watchingHandoffs = true
-    this.#options.clock.after(REACH_MS, () => {
-      this.#watchingHandoffs = false
-      if (this.#handoffs.size === 0) return
-      this.#send({ type: 'reach', id: this.#handoffs.lastId })
-      this.#watchHandoffs()
-    })
   }
 
   #send(message: ToWorker): void {

@@ -10,7 +10,7 @@ interface Served {
   readonly pid: number
 }
 
-const twoWorkers = [0, 1].map((index) => ({ index, load: 0 }))
+export const twoWorkers = [0, 1].map((index) => ({ index, load: 0 }))
 
 /** A path that leads Hocuspocus clients, who name the document later, to the worker that others of it do not go to. */
 export function elsewhere(document: string): string {

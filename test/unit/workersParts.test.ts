@@ -14,11 +14,9 @@ import { Arrivals } from '../../server/workers/arrivals.ts'
 import type { Arrival } from '../../server/workers/arrivals.ts'
 import { chooseWorker } from '../../server/workers/balance.ts'
 import type { Candidate } from '../../server/workers/balance.ts'
-import { Handoffs } from '../../server/workers/handoffs.ts'
-import type { Handoff } from '../../server/workers/handoffs.ts'
 import { handshakeAnswer, MAX_FRAME_START_BYTES, readFirstFrame } from '../../server/workers/firstFrame.ts'
+import { BEAT_MS } from '../../server/workers/heartbeat.ts'
 import { mergeMetrics } from '../../server/workers/mergedMetrics.ts'
-import type { ToWorker } from '../../server/workers/messages.ts'
 import { readRequestHead } from '../../server/workers/requestHead.ts'
 import { WorkerProcess } from '../../server/workers/workerProcess.ts'
 import { eventually } from '../support/eventually.ts'
@@ -220,59 +218,6 @@ describe('connections that have just arrived', () => {
   })
 })
 
-describe('connections on their way to a worker', () => {
-  function scene() {
-    const sent: ToWorker[] = []
-    const callbacks: ((error: Error | null) => void)[] = []
-    const refused: Handoff[] = []
-    const handoffs = new Handoffs((handoff) => refused.push(handoff))
-    const channel = {
-      send: (message: ToWorker, _socket: Socket, _options: object, callback: (error: Error | null) => void) => {
-        sent.push(message)
-        callbacks.push(callback)
-        return true
-      },
-    }
-    const ended: string[] = []
-    const send = (head: string): Handoff => {
-      const socket = { destroy: () => ended.push(head) } as unknown as Socket
-      const handoff = { socket, head, isUpgrade: true, isAnswered: false, document: null, refusedBy: new Set<number>() }
-      handoffs.send(channel, handoff)
-      return handoff
-    }
-    return { handoffs, send, sent, callbacks, refused, ended }
-  }
-
-  test('W2: our end stays open until the worker has taken it', () => {
-    const { handoffs, send, ended } = scene()
-    send('a')
-    send('b')
-    handoffs.taken(1)
-    expect([ended, handoffs.size]).toEqual([['a'], 1])
-    handoffs.taken(2)
-    expect([ended, handoffs.size]).toEqual([['a', 'b'], 0])
-  })
-
-  test('W2: one that was lost on the way is refused as soon as a later one, or a question, is answered', () => {
-    const { handoffs, send, refused, ended } = scene()
-    const [a, , c, d] = ['a', 'b', 'c', 'd'].map(send)
-    handoffs.taken(2)
-    expect(refused).toEqual([a])
-    handoffs.reached(3)
-    expect(refused).toEqual([a, c])
-    handoffs.gone()
-    expect([refused, ended, handoffs.size]).toEqual([[a, c, d], ['b'], 0])
-  })
-
-  test('W2: one that cannot be sent is refused once', () => {
-    const { handoffs, send, callbacks, refused } = scene()
-    const a = send('a')
-    callbacks[0]?.(new Error('closed'))
-    handoffs.gone()
-    expect(refused).toEqual([a])
-  })
-})
-
 describe('metrics of several processes', () => {
   test('each name once, each sample with its worker, whatever stands in the other labels', () => {
     const text = (value: number): string =>
@@ -316,10 +261,11 @@ describe('a worker that dies again and again', () => {
     return entry
   }
 
-  /** Notes the pauses that are asked for, and makes them short. */
+  /** Notes the pauses before a start, and makes them short. */
   function hurried() {
     const pauses: number[] = []
     const after = (milliseconds: number, task: () => void): (() => void) => {
+      if (milliseconds === BEAT_MS) return systemClock.after(milliseconds, task)
       pauses.push(milliseconds)
       return systemClock.after(1, task)
     }
@@ -332,6 +278,7 @@ describe('a worker that dies again and again', () => {
     logger: silent,
     onEngineSocket: null,
     onRefused: () => undefined,
+    onSilent: () => undefined,
     onScrape: () => Promise.resolve(''),
   }
 
