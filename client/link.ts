@@ -94,7 +94,7 @@ export class Link {
   /** What others may know of the state: another object when it is another state. */
   #status: LinkStatus = { name: 'offline' }
   #cancelTimer: (() => void) | null = null
-  /** Connections we have closed ourselves before they had synchronised, since the last one that had. */
+  /** Connections and attempts given up for their silence, since the last time a document was in sync. */
   #gaveUp = 0
 
   constructor(context: LinkContext, user: LinkUser) {
@@ -210,7 +210,7 @@ export class Link {
         if (isWanted) this.#dial(now)
         return
       case 'connecting':
-        return this.#closeAt(state.since + this.#user.timing.connectTimeout, now)
+        return this.#closeAt(state.since + this.#user.timing.connectTimeout * this.#patience, now)
       case 'open':
         return this.#judge(state, now)
       case 'waiting':
@@ -225,14 +225,21 @@ export class Link {
   #judge(state: OpenState, now: number): void {
     const half = (this.#user.timing.heartbeat / 2) * (this.#context.page.isHidden ? HIDDEN_FACTOR : 1)
     if (state.progress !== 'synced') {
-      // A large document comes as one message of which nothing is seen before its end, so each attempt is given longer.
       const isKnown = state.progress === 'silent' && this.#user.answers
-      const patience = isKnown ? this.#user.timing.connectTimeout : PATIENCE_MS * 2 ** Math.min(this.#gaveUp, 3)
-      return this.#closeAt(state.heardAt + patience, now)
+      const patience = isKnown ? this.#user.timing.connectTimeout : PATIENCE_MS
+      return this.#closeAt(state.heardAt + patience * this.#patience, now)
     }
     if (state.askedAt === null && now < state.heardAt + half) return this.#wakeAt(state.heardAt + half)
     if (state.askedAt === null && !this.#ask(state)) return this.#closeAt(state.heardAt + PATIENCE_MS, now)
     this.#closeAt((state.askedAt ?? now) + half + (state.sent - state.arrived) / SLOW_BYTES_PER_MS, now)
+  }
+
+  /**
+   * Each attempt is given longer. A large document comes as one message of which nothing is seen before its end; and a
+   * server to which everybody comes back at once is slow, and slower when all of them give up and begin anew.
+   */
+  get #patience(): number {
+    return 2 ** Math.min(this.#gaveUp, 3)
   }
 
   #ask(state: OpenState): boolean {
@@ -243,8 +250,9 @@ export class Link {
   }
 
   #closeAt(deadline: number, now: number): void {
-    if (now < deadline) this.#wakeAt(deadline)
-    else this.#close(null, DEAD)
+    if (now < deadline) return this.#wakeAt(deadline)
+    this.#gaveUp += 1
+    this.#close(null, DEAD)
   }
 
   #dial(now: number): void {
@@ -312,7 +320,6 @@ export class Link {
     const state = this.#state
     if (state.name !== 'open' && state.name !== 'connecting') return
     if (state.socket !== null) discard(state.socket, code)
-    if (event === null && state.name === 'open' && state.progress !== 'synced') this.#gaveUp += 1
     const next = this.#denial(event) ?? this.#whatFollows(state, event)
     this.#become(next)
     this.#user.onClose(event, state.name === 'open')

@@ -210,7 +210,7 @@ export class WebsocketProvider extends ObservableV2<ProviderEvents<WebsocketProv
     name: Name,
     args: Parameters<ProviderEvents<WebsocketProvider>[Name]>,
   ): void {
-    attempt(() => super.emit(name, args))
+    if (this._observers.has(name)) attempt(() => super.emit(name, args)) // for nobody, lib0 would still make lists
   }
 
   override destroy(): void {

@@ -16,7 +16,7 @@ export type MessageHandler<Provider> = (
 ) => void
 
 /** What a room needs of its provider: the events, and the fields that may change at any time, as in y-websocket. */
-export interface RoomOwner<Provider> extends Pick<ObservableV2<ProviderEvents<Provider>>, 'emit' | '_observers'> {
+export interface RoomOwner<Provider> extends Pick<ObservableV2<ProviderEvents<Provider>>, 'emit'> {
   readonly doc: Doc
   readonly awareness: Awareness
   readonly serverUrl: string

@@ -4,9 +4,9 @@ import type { Frame } from './status.ts'
 /** What has travelled between one document and its server. */
 export class Traffic<Provider> {
   readonly counts = { bytesIn: 0, bytesOut: 0, framesIn: 0, framesOut: 0, reconnects: 0 }
-  readonly #provider: Pick<RoomOwner<Provider>, 'emit' | '_observers'>
+  readonly #provider: Pick<RoomOwner<Provider>, 'emit'>
 
-  constructor(provider: Pick<RoomOwner<Provider>, 'emit' | '_observers'>) {
+  constructor(provider: Pick<RoomOwner<Provider>, 'emit'>) {
     this.#provider = provider
   }
 
@@ -15,7 +15,6 @@ export class Traffic<Provider> {
     const way = direction === 'in' ? 'In' : 'Out'
     counts[`frames${way}`] += 1
     counts[`bytes${way}`] += bytes.length
-    // Nobody pays for a log that nobody keeps.
-    if (this.#provider._observers.has('frame')) this.#provider.emit('frame', [{ direction, bytes }])
+    this.#provider.emit('frame', [{ direction, bytes }])
   }
 }

@@ -25,6 +25,7 @@ async function bundle(entry: string): Promise<string> {
         // The last two are imported on demand, with the options `persistence` and `multiplex`.
         external: [/^yjs$/, /^y-protocols\//, /^lib0\//, /indexedDbStore/, /sharedSocket/],
         preserveEntrySignatures: 'strict',
+        treeshake: { moduleSideEffects: false }, // lib0 says so, and so do ours
       },
     },
   })
