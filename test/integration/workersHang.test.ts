@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { chooseWorker } from '../../server/workers/balance.ts'
 import { openClient, textOf, write } from '../support/clients.ts'
 import type { Client } from '../support/clients.ts'
@@ -45,7 +46,11 @@ describe('a worker that hangs', () => {
   test('W8: the others serve the new clients of all documents, also those that came before it was noticed', async () => {
     const running = await start()
     process.kill(running.pid(0), 'SIGSTOP')
-    const early = openAll(running.url, names('early'))
+    // The very first is in the channel when the worker hangs, and a WebSocket already: closing our end does not end it.
+    const first = openClient('hocuspocus 4', running.url, homeOf(0))
+    clients.push(first)
+    await eventually(() => first.sockets[0]?.readyState === WebSocket.OPEN, 'the primary has answered it')
+    const early = [first, ...openAll(running.url, names('early'))]
     await eventually(allSynced(early), 'all are served', NOTICED)
     expect(running.lines(/"msg":"a worker does not answer/).map(workerOf)).toEqual([0])
     const refused = running.lines(/"reason":"the worker does not answer"/)
@@ -62,12 +67,16 @@ describe('a worker that hangs', () => {
     await eventually(() => running.lines(/"msg":"a worker answers again"/).length === 1, 'it answers again')
     const again = openAll(running.url, names('again'))
     await eventually(allSynced(again), 'all are served')
-    expect((await running.metric('scriptorium_documents_open')).get('0'), 'also by the one that is back').toBe(
-      names('again').filter((name) => chooseWorker(twoWorkers, name)?.index === 0).length,
-    )
-    for (const client of clients) write(client, `<${client.kind}>`)
+    const home = names('again').filter((name) => chooseWorker(twoWorkers, name)?.index === 0)
+    expect(home).not.toEqual([])
+    const connections = async (): Promise<number | undefined> =>
+      (await running.metric('scriptorium_connections')).get('0')
+    // What it found when it woke has ended; these are new.
+    await eventually(async () => (await connections()) === 2 * home.length, 'the one that is back serves its own')
+    const pairs = clients.filter((client) => client !== first)
+    for (const client of pairs) write(client, `<${client.kind}>`)
     const isComplete = (client: Client): boolean => textOf(client).length === '<y-websocket 3.1><hocuspocus 4>'.length
-    await eventually(() => clients.every(isComplete), 'those who share a document have all of it')
+    await eventually(() => pairs.every(isComplete), 'those who share a document have all of it')
     expect(await running.metric('scriptorium_worker_starts_total')).toEqual(byWorker(1, 1))
   }, 90_000)
 
@@ -94,6 +103,11 @@ describe('a worker that hangs', () => {
     expect(running.pid(1 - hanging)).toBe(other)
   }, 180_000)
 })
+
+/** A document that belongs to that worker. */
+function homeOf(worker: number): string {
+  return names('home').find((name) => chooseWorker(twoWorkers, name)?.index === worker) ?? ''
+}
 
 /** With so few clients, all those of a document go to one worker. */
 function names(kind: string): readonly string[] {
