@@ -41,6 +41,24 @@ describe.skipIf(chromiumPath === undefined)('the demo: what newcomers do', { tim
     await sees(author, 'The Title')
   })
 
+  test('newcomers take different colours, whatever chance would have given them', async () => {
+    const pages: Page[] = []
+    for (let number = 0; number < 2; number++) {
+      const page = await demo.blank()
+      await page.addInitScript(() => {
+        Math.random = () => 0.5
+      })
+      await page.goto(`${demo.origin}/#colours`)
+      pages.push(page)
+    }
+    const colours = async (): Promise<number> => {
+      const discs = pages.map((page) => page.locator('.avatar.me .disc'))
+      const own = discs.map((disc) => disc.evaluate((element) => getComputedStyle(element).backgroundColor))
+      return new Set(await Promise.all(own)).size
+    }
+    await expect.poll(colours, { timeout: WAIT_MS }).toBe(2)
+  })
+
   test('behind a table at the end there is room to write', async () => {
     const page = await demo.open('#table')
     await write(page, 'Before.')

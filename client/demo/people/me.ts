@@ -3,7 +3,7 @@ import { element } from '../ui/element.ts'
 import { popover } from '../ui/popover.ts'
 import { disc } from './avatar.ts'
 import { PALETTE, PALETTE_NAMES } from './palette.ts'
-import { paint, recallPerson, rememberPerson } from './person.ts'
+import { freeColor, inventPerson, paint, readPerson, recallPerson, rememberPerson } from './person.ts'
 import type { Person } from './person.ts'
 
 /** This person: their avatar, and behind it their name and colour. */
@@ -17,7 +17,7 @@ export class Me {
   constructor(awareness: Awareness, container: HTMLElement, part: string) {
     this.#awareness = awareness
     this.#part = part
-    this.#person = recallPerson(part)
+    this.#person = recallPerson(part) ?? this.#newcomer()
     container.append(this.#button)
     popover(this.#button, 'How others see you', (panel) => this.#fill(panel))
     this.#show()
@@ -25,6 +25,32 @@ export class Me {
 
   get person(): Person {
     return this.#person
+  }
+
+  /** Takes a colour that nobody else has as soon as others are known, unless a colour has been chosen by then. */
+  #newcomer(): Person {
+    const { clientID } = this.#awareness
+    const person = inventPerson()
+    rememberPerson(person, this.#part)
+    const look = (): void => {
+      const others = this.#colorsOfOthers()
+      if (others.length === 0) return
+      this.#awareness.off('change', look)
+      // Of two who see each other one has to change.
+      const isTaken = others.some(([client, color]) => color === person.color && client < clientID)
+      if (this.#person === person && isTaken)
+        this.#change({ color: freeColor(new Set(others.map(([, color]) => color))) })
+    }
+    this.#awareness.on('change', look)
+    return person
+  }
+
+  #colorsOfOthers(): (readonly [client: number, color: string])[] {
+    const others = [...this.#awareness.getStates()].filter(([client]) => client !== this.#awareness.clientID)
+    return others.flatMap(([client, state]) => {
+      const color = readPerson(state['user'])?.color
+      return color === undefined ? [] : [[client, color] as const]
+    })
   }
 
   #change(change: Partial<Person>): void {

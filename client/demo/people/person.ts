@@ -12,13 +12,19 @@ const MAX_NAME_LENGTH = 32
 const MANNERS = ['Quiet', 'Brisk', 'Gentle', 'Curious', 'Patient', 'Merry', 'Candid', 'Steady', 'Nimble', 'Cheerful']
 const ANIMALS = ['Heron', 'Otter', 'Badger', 'Wren', 'Hare', 'Lynx', 'Finch', 'Marten', 'Plover', 'Hedgehog']
 
-/** Who this browser was last time, or someone new. @param part side by side, two people share a browser */
-export function recallPerson(part = ''): Person {
-  const stored = readPerson(readStorage(part))
-  if (stored !== undefined) return stored
-  const person = { name: `${pick(MANNERS)} ${pick(ANIMALS)}`, color: pick(PALETTE) }
-  rememberPerson(person, part)
-  return person
+/** Who this browser was last time. @param part side by side, two people share a browser */
+export function recallPerson(part = ''): Person | undefined {
+  return readPerson(readStorage(part))
+}
+
+export function inventPerson(): Person {
+  return { name: `${pick(MANNERS)} ${pick(ANIMALS)}`, color: pick(PALETTE) }
+}
+
+/** A colour that nobody has; any, when there are more people than colours. */
+export function freeColor(taken: ReadonlySet<string>): string {
+  const free = PALETTE.filter((color) => !taken.has(color))
+  return pick(free.length > 0 ? free : PALETTE)
 }
 
 export function rememberPerson(person: Person, part = ''): void {
