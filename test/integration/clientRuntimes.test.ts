@@ -46,7 +46,10 @@ const node: Runtime = { name: 'node', command: process.execPath, args: [] }
 
 test.for(['node', 'bun', 'deno'] as const)('the built client in %s', { timeout: TEST_MS }, async (name, { skip }) => {
   const runtime = name === 'node' ? node : await findRuntime(name)
-  if (runtime === null) return skip('it cannot be installed here')
+  if (runtime === null) {
+    skip('it cannot be installed here')
+    return
+  }
   const args = [...runtime.args, join(SCRIPTS, 'process.mjs'), proxy.url, `room of ${name}`]
   const child = spawn(runtime.command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   createInterface(child.stdout).on('line', hear)
