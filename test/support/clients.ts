@@ -128,6 +128,8 @@ function notingWebSocket(sockets: WebSocket[]): new (url: string, protocols?: st
     constructor(url: string, protocols?: string[]) {
       super(url, protocols)
       sockets.push(this)
+      // Hocuspocus' provider takes its listeners away before it closes a socket that is still connecting; 'close' follows.
+      this.on('error', () => undefined)
     }
   }
 }
