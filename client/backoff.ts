@@ -22,11 +22,11 @@ export interface Ended {
 
 /** Full jitter: clients that lost the same server do not come back together. The first retry is at once, and only it. */
 export class Backoff {
-  readonly #random: () => number
+  readonly #chance: { random(): number }
   #failures = 0
 
-  constructor(random: () => number) {
-    this.#random = random
+  constructor(chance: { random(): number }) {
+    this.#chance = chance
   }
 
   /** How many attempts in a row have led to nothing. */
@@ -53,6 +53,6 @@ export class Backoff {
     if (this.#failures === 1 && !isFlapping && !isAskedToWait) return 0
     const factor = (isHidden ? HIDDEN_FACTOR : 1) * (isRefused ? REFUSED_FACTOR : 1)
     const ceiling = isRefused ? maximum : Math.min(maximum, BASE_MS * 2 ** Math.min(this.#failures, 16))
-    return this.#random() * ceiling * factor
+    return this.#chance.random() * ceiling * factor
   }
 }

@@ -82,7 +82,7 @@ export class Changes {
     const isStored = this.device !== null && from === this.device
     if (isOthers && session.source === 'tab') this.#debts.add(update)
     if (!isOthers && (!isStored || session.isLive)) uploads.edit(update)
-    if (!isOthers && !isStored) neighbours.tell(syncUpdate(update))
+    if (!isOthers && !isStored && neighbours.isJoined) neighbours.tell(syncUpdate(update))
     if (!isStored) this.device?.keep(update, this.#isSaved)
   }
 }

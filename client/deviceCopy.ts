@@ -25,7 +25,7 @@ export class DeviceCopy {
   /** Something failed: the next write writes everything. */
   #isIncomplete = false
   #loading: Promise<void> | null = null
-  #endPatience = (): void => undefined
+  #endPatience: (() => void) | null = null
 
   constructor(doc: Doc, clock: ClientClock, open: () => Promise<DocumentStore>, on: Listeners) {
     this.#doc = doc
@@ -44,7 +44,7 @@ export class DeviceCopy {
       }
     })
     this.#loading = patience.then(() => void (this.#loading = null))
-    void this.#read().then(this.#endPatience)
+    void this.#read().then(() => this.#endPatience?.())
   }
 
   /** Resolves when that is done, has failed or has taken too long, and is null then and before; never rejects. */
@@ -69,7 +69,7 @@ export class DeviceCopy {
   }
 
   close(): void {
-    this.#endPatience()
+    this.#endPatience?.()
     if (this.#isClosed) return
     this.#isClosed = true
     this.#try((store) => store.close())
@@ -110,6 +110,6 @@ export class DeviceCopy {
 
   readonly #fail = (error: unknown): void => {
     this.#isIncomplete = true
-    this.#on.failure(new ProviderError('DEVICE_STORE_FAILED', 'the store on this device failed', error))
+    this.#on.failure(new ProviderError('DEVICE_STORE_FAILED', 'device store failed', error))
   }
 }

@@ -26,7 +26,7 @@ export class Dialer {
     const found = options.WebSocketPolyfill ?? environment.webSocket()
     const token = options.multiplex ? null : tokens.get()
     if (!(found instanceof Promise) && !(token instanceof Promise)) return this.#open(found, token)
-    return Promise.all([found, token]).then(([type, text]) => this.#open(type, text))
+    return Promise.all([found, token]).then((both) => this.#open(...both))
   }
 
   #open(SocketClass: SocketClass, token: string | null): SocketLike | Promise<SocketLike> {
@@ -46,8 +46,8 @@ export class Dialer {
   /** With `multiplex`, documents are named in messages, and the path is the server's business. */
   #address(token: string | null): string {
     const { owner, options } = this.#parts
-    const added = token === null ? {} : { token }
-    const query = encodeQueryParams({ [HELLO_PARAMETER]: String(HELLO_VERSION), ...owner.params, ...added })
+    const hello = { [HELLO_PARAMETER]: String(HELLO_VERSION) }
+    const query = encodeQueryParams({ ...hello, ...owner.params, ...(token !== null && { token }) })
     return `${owner.serverUrl}/${options.multiplex ? '' : owner.roomname}?${query}`
   }
 }

@@ -13,14 +13,14 @@ export class AccessDeniedError extends ScriptoriumError<'ACCESS_DENIED'> {
 /** There are edits, and the server takes none from this client. */
 export class ReadOnlyError extends ScriptoriumError<'READ_ONLY'> {
   constructor() {
-    super('READ_ONLY', 'this document is read-only')
+    super('READ_ONLY', 'read-only document')
   }
 }
 
 /** The provider was destroyed while something was awaited. */
 export class DestroyedError extends ScriptoriumError<'DESTROYED'> {
   constructor() {
-    super('DESTROYED', 'the provider was destroyed')
+    super('DESTROYED', 'provider destroyed')
   }
 }
 

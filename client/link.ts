@@ -48,8 +48,8 @@ interface OpenState {
 export interface LinkUser {
   /** Whether a connection is wanted: read before every attempt. One that is open stays until `disconnect`. */
   readonly isWanted: boolean
-  /** `connectTimeout`, `heartbeat`, `maxBackoffTime`: milliseconds, read whenever they matter. */
-  readonly timing: LinkTiming
+  /** Milliseconds; may change. */
+  readonly maxBackoffTime: number
   /** Whether this server is known to answer when asked for a sign of life. */
   readonly answers: boolean
   askForSign(): void
@@ -69,10 +69,10 @@ export interface LinkUser {
   onDenied(event: CloseEvent): void
 }
 
+/** Milliseconds. */
 export interface LinkTiming {
   readonly connectTimeout: number
   readonly heartbeat: number
-  readonly maxBackoffTime: number
 }
 
 export interface LinkContext {
@@ -87,9 +87,9 @@ export interface LinkContext {
  */
 export class Link {
   readonly #context: LinkContext
+  readonly #timing: LinkTiming
   readonly #user: LinkUser
   readonly #backoff: Backoff
-  readonly #unwatch: () => void
   #state: State = { name: 'offline' }
   /** What others may know of the state: another object when it is another state. */
   #status: LinkStatus = { name: 'offline' }
@@ -97,11 +97,11 @@ export class Link {
   /** Connections and attempts given up for their silence, since the last time a document was in sync. */
   #gaveUp = 0
 
-  constructor(context: LinkContext, user: LinkUser) {
+  constructor(context: LinkContext, timing: LinkTiming, user: LinkUser) {
     this.#context = context
+    this.#timing = timing
     this.#user = user
-    this.#backoff = new Backoff(() => context.random())
-    this.#unwatch = context.page.watch((event) => this.#onPage(event))
+    this.#backoff = new Backoff(context)
   }
 
   get status(): LinkStatus {
@@ -150,7 +150,6 @@ export class Link {
   destroy(): void {
     const state = this.#state
     if (state.name === 'closed') return
-    this.#unwatch()
     this.#cancel()
     this.#become({ name: 'closed' }) // first of all: whoever is told may ask for a connection
     if (state.name === 'open' || state.name === 'connecting') {
@@ -191,7 +190,7 @@ export class Link {
     this.#close({ type: 'close', code: FORBIDDEN, reason, wasClean: true } as CloseEvent) // Node 20 has no such class
   }
 
-  #onPage(event: PageEvent): void {
+  onPage(event: PageEvent): void {
     const state = this.#state
     const isBack = event === 'online' || event === 'visible' || event === 'returned'
     if (state.name === 'waiting' && isBack) this.#become({ ...state, retryAt: this.#context.clock.now() })
@@ -210,7 +209,7 @@ export class Link {
         if (isWanted) this.#dial(now)
         return
       case 'connecting':
-        return this.#closeAt(state.since + this.#user.timing.connectTimeout * this.#patience, now)
+        return this.#closeAt(state.since + this.#timing.connectTimeout * this.#patience, now)
       case 'open':
         return this.#judge(state, now)
       case 'waiting':
@@ -223,10 +222,10 @@ export class Link {
 
   /** Whether a silent connection is still one. */
   #judge(state: OpenState, now: number): void {
-    const half = (this.#user.timing.heartbeat / 2) * (this.#context.page.isHidden ? HIDDEN_FACTOR : 1)
+    const half = (this.#timing.heartbeat / 2) * (this.#context.page.isHidden ? HIDDEN_FACTOR : 1)
     if (state.progress !== 'synced') {
       const isKnown = state.progress === 'silent' && this.#user.answers
-      const patience = isKnown ? this.#user.timing.connectTimeout : PATIENCE_MS
+      const patience = isKnown ? this.#timing.connectTimeout : PATIENCE_MS
       return this.#closeAt(state.heardAt + patience * this.#patience, now)
     }
     if (state.askedAt === null && now < state.heardAt + half) return this.#wakeAt(state.heardAt + half)
@@ -258,7 +257,7 @@ export class Link {
   #dial(now: number): void {
     const attempt = this.#backoff.failures
     const state: State = { name: 'connecting', attempt, since: now, socket: null }
-    this.#become(state)
+    this.#become(state, { name: 'connecting', attempt })
     const isCurrent = (): boolean => this.#state === state
     try {
       const dialled = this.#user.dial()
@@ -292,16 +291,18 @@ export class Link {
 
   #onOpen(socket: SocketLike): void {
     const now = this.#context.clock.now()
-    this.#enter({
+    const counts = { sent: 0, arrived: 0 }
+    const state: State = {
       name: 'open',
       since: now,
       socket,
       heardAt: now,
       askedAt: null,
-      sent: 0,
-      arrived: 0,
+      ...counts,
       progress: 'silent',
-    })
+    }
+    this.#become(state, { name: 'open', since: now })
+    this.#user.onChange(this.#status)
     this.#user.onOpen()
     this.#evaluate()
   }
@@ -340,7 +341,7 @@ export class Link {
     const now = clock.now()
     const syncedFor = state.name === 'open' && state.progress === 'synced' ? now - state.since : null
     const ended = { code: event?.code ?? null, syncedFor }
-    const delay = this.#backoff.after(ended, this.#user.timing.maxBackoffTime, page.isHidden)
+    const delay = this.#backoff.after(ended, this.#user.maxBackoffTime, page.isHidden)
     return { name: 'waiting', attempt: this.#backoff.failures, retryAt: now + delay }
   }
 
@@ -349,19 +350,20 @@ export class Link {
     this.#user.onChange(this.#status)
   }
 
-  #become(state: State): void {
+  /** @param status what others may know of it */
+  #become(state: State, status: LinkStatus = state): void {
     this.#state = state
-    this.#status = publicStatus(state)
+    this.#status = status
   }
 
   #wakeAt(time: number): void {
     const { clock } = this.#context
-    this.#cancelTimer = clock.after(Math.max(0, time - clock.now()), () => {
+    this.#cancelTimer = clock.after(time - clock.now(), () => {
       this.#cancelTimer = null
       const state = this.#state
       // We stood still (a suspended machine, a blocked thread): the answer may be waiting to be read. Ask again.
       if (state.name === 'open' && clock.now() - time > STALL_MS) {
-        state.heardAt = clock.now() - this.#user.timing.heartbeat / 2
+        state.heardAt = clock.now() - this.#timing.heartbeat / 2
         state.askedAt = null
       }
       this.#evaluate()
@@ -372,9 +374,4 @@ export class Link {
     this.#cancelTimer?.()
     this.#cancelTimer = null
   }
-}
-
-function publicStatus(state: State): LinkStatus {
-  if (state.name === 'connecting') return { name: 'connecting', attempt: state.attempt }
-  return state.name === 'open' ? { name: 'open', since: state.since } : state
 }

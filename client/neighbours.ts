@@ -22,12 +22,12 @@ export class Neighbours {
     return this.#leave !== null
   }
 
-  /** Joins them, or does so once more. @param introduction what they are told first */
-  join(introduction: readonly Uint8Array[]): void {
+  /** Joins them, or does so once more. @param introduce what they are told first */
+  join(introduce: () => readonly Uint8Array[]): void {
     const { tabs, channel, origin, hear } = this.#options
     if (tabs === null) return
     this.#leave ??= tabs.subscribe(channel, origin, hear)
-    for (const message of introduction) this.tell(message)
+    for (const message of introduce()) this.tell(message)
   }
 
   leave(): void {
@@ -37,6 +37,6 @@ export class Neighbours {
 
   tell(message: Uint8Array): void {
     const { tabs, channel, origin } = this.#options
-    if (this.isJoined) tabs?.publish(channel, origin, message)
+    if (this.#leave) tabs?.publish(channel, origin, message)
   }
 }

@@ -34,11 +34,11 @@ export interface ProviderOptions<Provider> {
   /** Sent as `token` in the query, with `multiplex` as an Auth message. A function is asked again when it has to be. */
   readonly token?: TokenSource | undefined
   /**
-   * Milliseconds edits are gathered before they are sent as one. Default 'auto': those of one turn of the event loop,
-   * and up to 50 ms on slow connections.
+   * Milliseconds edits are gathered before they are sent as one. Default 'auto': the first leaves at the end of its turn of
+   * the event loop, those of the next 16 ms together, and of up to 50 ms on slow connections.
    */
   readonly flushDelay?: number | 'auto' | undefined
-  /** Milliseconds between two presence messages of ours. Default 50. */
+  /** Milliseconds between two presence messages of ours; half of it when one can leave with an edit. Default 50. */
   readonly awarenessThrottle?: number | undefined
   /** Milliseconds within which a dead connection to a Scriptorium server is noticed. Default 10 000, at least 1000. */
   readonly heartbeat?: number | undefined
@@ -73,7 +73,7 @@ const defaults = {
   preventUnsavedChanges: false,
   multiplex: false,
   persistence: false as boolean | StoreOpener,
-  WebSocketPolyfill: undefined as SocketClass | undefined,
+  WebSocketPolyfill: null as SocketClass | null,
 }
 
 /** The least that makes sense. */
@@ -85,15 +85,14 @@ export interface CompleteOptions extends Readonly<Omit<typeof defaults, 'persist
 
 /** @throws InvalidOptionError */
 export function completeOptions<Provider>(given: ProviderOptions<Provider>, environment: Environment): CompleteOptions {
-  const isGiven = ([, value]: [string, unknown]): boolean => value !== undefined
-  const options = {
-    ...defaults,
-    ...(Object.fromEntries(Object.entries(given).filter(isGiven)) as Partial<typeof defaults>),
+  const options = { ...defaults }
+  for (const [option, value] of Object.entries<unknown>({ ...given })) {
+    if (value !== undefined) Object.assign(options, { [option]: value })
   }
   for (const [option, minimum] of Object.entries(minimums)) {
     const value = options[option as keyof typeof minimums]
-    if (value === 'auto' || value >= minimum) continue
-    throw new InvalidOptionError(option, `${option} must be at least ${minimum}`)
+    if (value === 'auto' || value >= minimum) continue // NaN is not either
+    throw new InvalidOptionError(option, `${option} must be ${minimum} or more`)
   }
   return { ...options, persistence: storeOpener(options.persistence, environment) }
 }
@@ -102,5 +101,5 @@ function storeOpener(persistence: boolean | StoreOpener, { openStore }: Environm
   if (typeof persistence === 'function') return persistence
   if (!persistence) return null
   if (openStore !== null) return openStore
-  throw new InvalidOptionError('persistence', 'persistence: true needs IndexedDB')
+  throw new InvalidOptionError('persistence', 'persistence needs IndexedDB')
 }

@@ -20,6 +20,8 @@ export interface PresenceOptions {
   readonly throttle: number
   /** To the server and the other tabs. */
   readonly send: (message: Uint8Array) => void
+  /** To the other tabs only. */
+  readonly tell: (message: Uint8Array) => void
 }
 
 /** Our own presence, told to others at most every `throttle`; that of others is not ours to repeat. */
@@ -38,27 +40,26 @@ export class Presence {
   /** Null while we have none to tell of. */
   message(): Uint8Array | null {
     const { awareness } = this.#options
-    return awareness.getLocalState() === null ? null : presence(awareness, [awareness.clientID])
+    return this.#isSet ? presence(awareness, [awareness.clientID]) : null
   }
 
   everybody(): Uint8Array {
     const { awareness } = this.#options
-    return presence(awareness, [...awareness.getStates().keys()])
+    return presence(awareness, [...awareness.states.keys()])
   }
 
   /**
    * We are there, for the first time or again: then under the next clock, since others remember that we left at the one
-   * before.
-   *
-   * @returns how to say so; null while there is nothing to tell of
+   * before. It is told within `wait` milliseconds, or with the next edits that leave.
    */
-  arrive(isReturn: boolean): Uint8Array | null {
-    const { awareness } = this.#options
+  arrive(isReturn: boolean, wait: number): void {
+    const { awareness, clock } = this.#options
     const state = awareness.getLocalState()
     if (isReturn && state !== null) attempt(() => awareness.setLocalState(state))
-    this.#cancelSending() // whoever arrives says so itself
+    this.#cancelSending()
     this.#isAway = false
-    return this.message()
+    this.#sentAt = -Infinity
+    if (this.#isSet) this.#cancel = later(clock, wait, this.#send)
   }
 
   /** That we leave, at the clock we have: a higher one would hide our return. */
@@ -72,7 +73,7 @@ export class Presence {
   /** Nobody is known to be there any more. */
   forgetOthers(): void {
     const { awareness, origin } = this.#options
-    const others = [...awareness.getStates().keys()].filter((client) => client !== awareness.clientID)
+    const others = [...awareness.states.keys()].filter((client) => client !== awareness.clientID)
     attempt(() => removeAwarenessStates(awareness, others, origin))
   }
 
@@ -81,23 +82,41 @@ export class Presence {
     this.#options.awareness.off('update', this.#onUpdate)
   }
 
+  /**
+   * What waits to be told, to be sent to the server with an edit: it costs no message then, and the cursor comes when its
+   * text does. Null when nothing waits, or the last was told less than half a throttle ago.
+   */
+  ride(): Uint8Array | null {
+    const { clock, throttle, tell } = this.#options
+    if (this.#cancel === null || clock.now() < this.#sentAt + throttle / 2) return null
+    const message = this.#take()
+    tell(message)
+    return message
+  }
+
   readonly #onUpdate = ({ added, updated, removed }: Changes, from: unknown): void => {
     const { awareness, origin, clock, throttle } = this.#options
     const self = awareness.clientID
-    const isRemoved = removed.includes(self)
     // Somebody said that we are gone; awareness has raised our clock and kept the state, which others must hear.
-    const isWronged = isRemoved && !this.#isAway && awareness.getLocalState() !== null
-    const isOurs = from !== origin && (isRemoved || added.includes(self) || updated.includes(self))
+    const isWronged = removed.includes(self) && !this.#isAway && awareness.getLocalState() !== null
+    const isOurs = from !== origin && [...added, ...updated, ...removed].includes(self)
     if ((!isOurs && !isWronged) || this.#cancel !== null) return
-    const wait = Math.max(0, this.#sentAt + throttle - clock.now())
-    this.#cancel = later(clock, wait, this.#send)
+    this.#cancel = later(clock, this.#sentAt + throttle - clock.now(), this.#send)
   }
 
-  readonly #send = (): void => {
-    const { awareness, clock, send } = this.#options
-    this.#cancel = null
+  readonly #send = (): void => this.#options.send(this.#take())
+
+  /** What nobody has set is at clock 0, which every receiver drops. */
+  get #isSet(): boolean {
+    const { awareness } = this.#options
+    return awareness.getLocalState() !== null && awareness.meta.get(awareness.clientID)?.clock !== 0
+  }
+
+  #take(): Uint8Array {
+    const { awareness, clock } = this.#options
+    this.#cancelSending()
     this.#sentAt = clock.now()
-    if (awareness.meta.has(awareness.clientID)) send(presence(awareness, [awareness.clientID]))
+    return presence(awareness, [awareness.clientID])
   }
 
   #cancelSending(): void {

@@ -115,7 +115,7 @@ export class Progress<Provider> {
   tell(): void {
     const { syncStatus } = this
     const { connected, receivedInitialSync, localUpdatesSynced } = syncStatus
-    const status = `${connected} ${receivedInitialSync} ${localUpdatesSynced}`
+    const status = String([connected, receivedInitialSync, localUpdatesSynced])
     if (status === this.#told.status) return
     this.#told.status = status
     this.#parts.provider.emit('sync-status', [syncStatus])
@@ -138,9 +138,9 @@ export class Progress<Provider> {
 
   #guardPage(isUnsaved: boolean): void {
     const { preventsClose, page } = this.#parts
-    if (isUnsaved && preventsClose) this.#allowClose ??= page.preventClose()
-    if (isUnsaved) return
-    this.#allowClose?.()
-    this.#allowClose = null
+    if (!isUnsaved) {
+      this.#allowClose?.()
+      this.#allowClose = null
+    } else if (preventsClose) this.#allowClose ??= page.preventClose()
   }
 }

@@ -22,7 +22,7 @@ export interface WaitOptions {
 }
 
 function shouldReconnectByCode(event: CloseEvent): boolean {
-  return !(event.code >= FIRST_FINAL_CODE && event.code < FIRST_TRANSIENT_CODE)
+  return event.code < FIRST_FINAL_CODE || event.code >= FIRST_TRANSIENT_CODE
 }
 
 /**
@@ -77,7 +77,8 @@ export class WebsocketProvider extends ObservableV2<ProviderEvents<WebsocketProv
     this.shouldReconnect = options.shouldReconnect ?? shouldReconnectByCode
     this.shouldConnect = complete.connect
     this.#room = new Room<WebsocketProvider>(this, complete, environment)
-    this.messageHandlers = Array.from({ length: 4 }, () => this.#room.handle)
+    const { handle } = this.#room
+    this.messageHandlers = [handle, handle, handle, handle]
     doc.on('destroy', this.#onDocDestroy)
     this.#room.start()
     if (this.shouldConnect) this.connect()
@@ -160,7 +161,7 @@ export class WebsocketProvider extends ObservableV2<ProviderEvents<WebsocketProv
   }
 
   get stats(): Stats {
-    return { ...this.#room.traffic.counts, savedAfter: this.#room.progress.savedAfter }
+    return { ...this.#room.traffic, savedAfter: this.#room.progress.savedAfter }
   }
 
   get syncStatus(): SyncStatus {

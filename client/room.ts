@@ -4,7 +4,7 @@ import type { Environment, PageEvent, SocketLike } from './environment.ts'
 import { AccessDeniedError, DestroyedError, ProviderError } from './errors.ts'
 import type { ProviderErrorCode } from './errors.ts'
 import { Link } from './link.ts'
-import type { LinkTiming, LinkUser } from './link.ts'
+import type { LinkUser } from './link.ts'
 import { Neighbours } from './neighbours.ts'
 import type { CompleteOptions } from './options.ts'
 import { Presence } from './presence.ts'
@@ -14,11 +14,9 @@ import { attempt } from './report.ts'
 import type { MessageHandler, RoomOwner } from './roomOwner.ts'
 import type { MessageReader, SessionUser, Source } from './session.ts'
 import { Session } from './session.ts'
-import type { LinkStatus, Scope } from './status.ts'
+import type { Frame, LinkStatus, Scope } from './status.ts'
 import { Tokens } from './tokens.ts'
-import { Traffic } from './traffic.ts'
 import { Uploads } from './uploads.ts'
-import * as wire from './wire.ts'
 
 /** Close codes by which a server refuses a token. */
 const UNAUTHORISED: ReadonlySet<number> = new Set([4401, 4403])
@@ -29,7 +27,8 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   readonly session: Session
   readonly link: Link
   readonly progress: Progress<Provider>
-  readonly traffic: Traffic<Provider>
+  /** What has travelled to the server and back. */
+  readonly traffic = { bytesIn: 0, bytesOut: 0, framesIn: 0, framesOut: 0, reconnects: 0 }
   readonly neighbours: Neighbours
   readonly changes: Changes
   readonly #provider: Provider
@@ -41,8 +40,6 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   readonly #ends: (() => void)[] = []
   /** Whether there has been a connection: others remember us as gone. */
   #hasConnected = false
-  /** The connection whose first words are still to be said; others have replaced it when it is another object. */
-  #opening: object | null = null
 
   constructor(provider: Provider, options: CompleteOptions, environment: Environment) {
     const { clock, page, tabs } = environment
@@ -52,27 +49,32 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     this.#options = options
     this.#environment = environment
     this.uploads = new Uploads(clock, options.flushDelay, (savedAfter) => this.#onUploads(savedAfter))
-    this.link = new Link(environment, this)
-    this.traffic = new Traffic(provider)
+    this.link = new Link(environment, options, this)
     this.#tokens = new Tokens(options.token, clock, { renewed: (token) => this.session.sendToken(token), failure })
     this.#dialer = new Dialer({ owner: provider, options, environment, tokens: this.#tokens })
     const hear = (message: Uint8Array): void => this.#receive(message, 'tab')
     this.neighbours = new Neighbours({ tabs: options.disableBc ? null : tabs, channel, origin: provider, hear })
     const { uploads, link, neighbours } = this
-    const parts = { doc, awareness, clock, uploads, link, origin: provider, isHocuspocus: options.multiplex }
     const { awarenessThrottle: throttle, persistence, preventUnsavedChanges: preventsClose } = options
-    this.#presence = new Presence({ ...parts, throttle, send: (message) => this.#say(message) })
-    this.progress = new Progress({ ...parts, provider, page, preventsClose })
-    this.session = new Session({ ...parts, presence: this.#presence, progress: this.progress }, this)
+    const say = (message: Uint8Array): void => this.#say(message)
+    const tell = (message: Uint8Array): void => neighbours.tell(message)
+    const presence = new Presence({ awareness, clock, throttle, origin: provider, send: say, tell })
+    const progress = new Progress({ provider, uploads, link, clock, page, preventsClose })
+    const { multiplex: isHocuspocus } = options
+    const parts = { doc, awareness, clock, uploads, link, origin: provider, isHocuspocus, presence, progress }
+    const session = new Session(parts, this)
     const open = persistence === null ? null : () => persistence(roomname)
-    this.changes = new Changes({ ...parts, session: this.session, neighbours, open, failure })
+    this.changes = new Changes({ doc, clock, uploads, origin: provider, session, neighbours, open, failure })
+    this.#presence = presence
+    this.progress = progress
+    this.session = session
   }
 
   start(): void {
     const { page, clock } = this.#environment
     const { resyncInterval } = this.#options
     const resync = (): void => void (this.session.hasBegun && this.session.request(null))
-    this.#ends.push(page.watch((event) => this.#onPage(event)))
+    this.#ends.push(page.watch(this.#onPage))
     if (resyncInterval > 0) this.#ends.push(repeat(clock, resyncInterval, resync))
     this.changes.start()
   }
@@ -90,7 +92,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   }
 
   connectTabs(): void {
-    this.neighbours.join(this.session.introduction())
+    this.neighbours.join(() => this.session.introduction())
   }
 
   disconnectTabs(): void {
@@ -128,8 +130,8 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     return this.#provider.shouldConnect
   }
 
-  get timing(): LinkTiming {
-    return { ...this.#options, maxBackoffTime: this.#provider.maxBackoffTime }
+  get maxBackoffTime(): number {
+    return this.#provider.maxBackoffTime
   }
 
   get answers(): boolean {
@@ -157,7 +159,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   onOpen(): void {
     const isReturn = this.#hasConnected
     this.#hasConnected = true
-    if (isReturn) this.traffic.counts.reconnects += 1
+    if (isReturn) this.traffic.reconnects += 1
     this.#provider.emit('status', [{ status: 'connected' }])
     this.progress.tell()
     this.#greet(isReturn)
@@ -165,7 +167,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
 
   onMessage(message: Uint8Array): void {
     if (message.length === 0) return // only a sign of life, on a shared socket
-    this.traffic.count('in', message)
+    this.#count('in', message)
     this.#receive(message, 'server')
   }
 
@@ -174,7 +176,6 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   }
 
   onClose(event: CloseEvent | null, wasOpen: boolean): void {
-    this.#opening = null
     if (!this.progress.isSynced) this.#tokens.forget()
     this.session.end()
     this.#provider.emit('connection-close', [event, this.#provider])
@@ -197,13 +198,15 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
 
   /** Nothing may go before the first words: they tell the server which protocol this is. */
   send(message: Uint8Array): void {
-    if (this.session.hasBegun) this.#transmit(message)
+    if (!this.session.hasBegun) return
+    this.#count('out', message)
+    this.link.send(message)
   }
 
   onSynced(): void {
+    this.progress.setSynced(true)
     this.link.synced()
     this.#tokens.accepted()
-    this.progress.setSynced(true)
   }
 
   onScope(scope: Scope, isGranted: boolean): void {
@@ -246,20 +249,19 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     this.progress.count(savedAfter)
   }
 
-  #onPage(event: PageEvent): void {
+  readonly #onPage = (event: PageEvent): void => {
+    this.link.onPage(event)
     if (event === 'leaving') {
       this.uploads.flush()
       this.#say(this.#presence.goodbye())
-    } else if (event === 'returned') {
-      const own = this.#presence.arrive(true)
-      if (own !== null) this.#say(own)
-    }
+    } else if (event === 'returned') this.#presence.arrive(true, 0)
   }
 
-  #transmit(message: Uint8Array): void {
-    if (!this.link.isOpen) return
-    this.traffic.count('out', message)
-    this.link.send(message)
+  #count(direction: Frame['direction'], bytes: Uint8Array): void {
+    const way = direction === 'in' ? 'In' : 'Out'
+    this.traffic[`frames${way}`] += 1
+    this.traffic[`bytes${way}`] += bytes.length
+    this.#provider.emit('frame', [{ direction, bytes }])
   }
 
   /** To everybody there is. */
@@ -270,15 +272,12 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
 
   /** Begins the conversation on a connection that has just opened, when token and document are there. */
   #greet(isReturn: boolean): void {
-    const opening = {}
-    this.#opening = opening
+    const { status } = this.link
+    const isCurrent = (): boolean => this.link.status === status
     const begin = (token: string | null): void => {
-      if (this.#opening !== opening) return
-      this.#opening = null
-      if (this.#options.multiplex) this.#transmit(wire.auth(token ?? ''))
-      this.session.begin(isReturn)
+      if (isCurrent()) this.session.begin(isReturn, token ?? '')
     }
-    this.#whenReady(begin, () => this.#opening === opening && this.link.drop())
+    this.#whenReady(begin, () => isCurrent() && this.link.drop())
   }
 
   #whenReady(go: (token: string | null) => void, giveUp?: () => void): void {

@@ -19,6 +19,8 @@ import * as wire from './wire.ts'
 
 /** Milliseconds a server has, after its answer, to ask what it lacks itself. */
 const QUESTION_MS = 1_000
+/** No structs, no deletions. */
+const EMPTY_UPDATE_BYTES = 2
 
 /** Who said something. */
 export type Source = 'server' | 'tab'
@@ -121,14 +123,14 @@ export class Session implements UploadTarget {
     return this.#roundTrip
   }
 
-  /** Says the first words on a new connection. */
-  begin(isReturn: boolean): void {
-    const { presence } = this.#parts
+  /** Says the first words on a new connection. The token is for Hocuspocus' dialect; others have it in the address. */
+  begin(isReturn: boolean, token: string): void {
     this.#hasBegun = true
-    const own = presence.arrive(isReturn)
+    if (this.#parts.isHocuspocus) this.sendToken(token)
     this.#ask(true)
     this.request(null)
-    if (own !== null) this.#user.send(own)
+    // It goes with our answer to the server's question, when we know whether it takes both in one frame.
+    this.#parts.presence.arrive(isReturn, QUESTION_MS)
   }
 
   /** What the other tabs are told first: they get everything, and are asked for everything. */
@@ -137,7 +139,8 @@ export class Session implements UploadTarget {
     const state = encodeStateAsUpdate(doc)
     const own = presence.message()
     const messages = [wire.syncStep1(encodeStateVector(doc)), wire.syncStep2(state), wire.queryPresence]
-    return own === null ? messages : [...messages, own]
+    if (own !== null) messages.push(own)
+    return messages
   }
 
   /** Asks for everything we lack. */
@@ -166,7 +169,7 @@ export class Session implements UploadTarget {
   }
 
   sendUpdate(update: Uint8Array): void {
-    this.#user.send(wire.syncUpdate(update))
+    this.#tell([wire.syncUpdate(update)])
   }
 
   /** A token that replaces the last one, for servers that have said, on this connection, that they know such a message. */
@@ -263,8 +266,20 @@ export class Session implements UploadTarget {
     this.#cancelTelling = null
     this.#user.changes.sendingAll()
     const difference = encodeStateAsUpdate(doc, vector)
+    // Our server does not wait for an answer that says nothing.
+    const isNeeded = difference.length > EMPTY_UPDATE_BYTES || !this.isOurs
     // The first byte counts the structs; deletions are all sent each time, needed or not.
-    uploads.cover(difference[0] !== 0, this, () => this.#user.send(wire.syncStep2(difference)))
+    uploads.cover(difference[0] !== 0, this, () => this.#tell(isNeeded ? [wire.syncStep2(difference)] : []))
+  }
+
+  /** With our presence, if that waits to be told. */
+  #tell(messages: Uint8Array[]): void {
+    const { presence, isHocuspocus } = this.#parts
+    const own = presence.ride()
+    if (own !== null) messages.push(own)
+    // Others read no further than the first message of a frame.
+    const isJoint = this.isOurs && !isHocuspocus && messages.length > 1
+    for (const frame of isJoint ? [wire.join(messages)] : messages) this.#user.send(frame)
   }
 
   #takeState(update: Uint8Array): void {

@@ -6,6 +6,8 @@ import { discard } from './discard.ts'
 import type { Environment, SocketLike } from './environment.ts'
 import * as wire from './wire.ts'
 
+const closeMessage = new Uint8Array([wire.messageClose])
+
 /** What stands between the document's name and what tells its sessions on one socket apart. */
 const SESSION_SEPARATOR = '\0'
 /** Frames of one byte, without an address: the heartbeat of Hocuspocus servers. */
@@ -174,7 +176,7 @@ class Branch implements SocketLike {
   /** @param code given: the socket is dead, and not only for this document */
   close(code?: number): void {
     if (this.readyState > 1) return
-    if (code === undefined) this.send(wire.close)
+    if (code === undefined) this.send(closeMessage)
     this.readyState = 3
     this.#trunk.leave(this, code)
   }

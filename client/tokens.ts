@@ -70,7 +70,7 @@ export class Tokens {
       this.#watchExpiry(token, source)
       return token
     } catch (error) {
-      throw new ProviderError('TOKEN_FAILED', 'the token function failed', error)
+      throw new ProviderError('TOKEN_FAILED', 'token function failed', error)
     }
   }
 
@@ -93,12 +93,11 @@ export class Tokens {
 
 /** Milliseconds a JWT is still good for; null when it is no JWT or has no end. */
 function lifetime(token: string): number | null {
-  const payload = token.split('.')[1]
-  if (payload === undefined) return null
+  const [, payload = ''] = token.split('.')
   try {
     // Base64 of the kind made for URLs. What is not ASCII comes out wrong, and is not looked at.
-    const claims: unknown = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')))
-    const end = typeof claims === 'object' && claims !== null && 'exp' in claims ? claims.exp : null
+    const claims = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))) as { exp?: unknown } | null
+    const end = claims?.exp
     return typeof end === 'number' ? end * 1000 - Date.now() : null
   } catch {
     return null // not a JWT after all: its end is the server's business

@@ -15,9 +15,13 @@ const DRAIN_POLL_MS = 50
 const MAX_QUEUED = 256
 /** Uploads whose echo is waited for; beyond that a proof covers them. */
 const MAX_FLIGHTS = 64
-/** Milliseconds between two uploads at most, however slow the connection ('auto'). */
+/**
+ * Milliseconds from one upload to the next with 'auto', at least and at most. Who types is slower than the least and never
+ * waits; programs are not, and a message for each of their edits costs more than the edit. Our server gathers for longer.
+ */
+const MIN_GAP_MS = 16
 const MAX_GAP_MS = 50
-/** The part of a round trip that 'auto' gathers edits for. */
+/** The part of a round trip that is gathered for, between these two. */
 const GAP_PER_ROUND_TRIP = 1 / 4
 
 /** An upload on its way. */
@@ -150,15 +154,14 @@ export class Uploads {
     this.#cancelFlush()
     const target = this.#target
     if (target === null || this.#queue.length === 0) return
-    const [first, ...rest] = this.#takeQueue() as [Uint8Array, ...Uint8Array[]]
-    const update = rest.length === 0 ? first : mergeUpdates([first, ...rest])
+    const update = mergeUpdates(this.#takeQueue())
     const now = this.#clock.now()
-    const flight = { version: this.#made, since: this.#since ?? now, at: now }
+    const isFull = this.#flights.length >= MAX_FLIGHTS
+    if (isFull) this.#flights = []
+    this.#flights.push({ version: this.#made, bytes: isFull ? null : update, since: this.#since ?? now, at: now })
     this.#since = null
     this.#flushedAt = now
     this.#sent = this.#made
-    if (this.#flights.length >= MAX_FLIGHTS) this.#flights = [{ ...flight, bytes: null }]
-    else this.#flights.push({ ...flight, bytes: update })
     target.sendUpdate(update)
     this.#askLater(target)
   }
@@ -172,7 +175,7 @@ export class Uploads {
   /** True when this is an upload coming back, which proves it saved, and nothing new. */
   isEcho(update: Uint8Array): boolean {
     const flight = this.#flights[0]
-    if (flight === undefined || flight.bytes === null || !isEqual(flight.bytes, update)) return false
+    if (!flight?.bytes || !isEqual(flight.bytes, update)) return false
     this.confirm(flight.version)
     return true
   }
@@ -249,11 +252,11 @@ export class Uploads {
     this.#cancelFlushing = null
   }
 
-  /** Milliseconds; 0: at the end of this turn. */
+  /** Milliseconds; 0 or less: at the end of this turn. */
   #wait(): number {
     if (this.#flushDelay !== 'auto') return this.#flushDelay
-    const gap = Math.min(MAX_GAP_MS, (this.#target?.roundTrip ?? 0) * GAP_PER_ROUND_TRIP)
-    return Math.max(0, this.#flushedAt + gap - this.#clock.now())
+    const gap = Math.max(MIN_GAP_MS, Math.min(MAX_GAP_MS, (this.#target?.roundTrip ?? 0) * GAP_PER_ROUND_TRIP))
+    return this.#flushedAt + gap - this.#clock.now()
   }
 }
 

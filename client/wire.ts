@@ -1,5 +1,12 @@
 import type { Encoder } from 'lib0/encoding'
-import { createEncoder, toUint8Array, writeVarString, writeVarUint, writeVarUint8Array } from 'lib0/encoding'
+import {
+  createEncoder,
+  toUint8Array,
+  writeUint8Array,
+  writeVarString,
+  writeVarUint,
+  writeVarUint8Array,
+} from 'lib0/encoding'
 import type { Awareness } from 'y-protocols/awareness'
 import { encodeAwarenessUpdate } from 'y-protocols/awareness'
 
@@ -16,10 +23,10 @@ export const messageSyncStatus = 8
 export const messageProbe = 102
 
 /** Bytes that `write` writes after these numbers. */
-function encode(head: readonly number[], write: (encoder: Encoder) => void): Uint8Array {
+function encode(head: readonly number[], write?: (encoder: Encoder) => void): Uint8Array {
   const encoder = createEncoder()
   for (const value of head) writeVarUint(encoder, value)
-  write(encoder)
+  write?.(encoder)
   return toUint8Array(encoder)
 }
 
@@ -37,17 +44,18 @@ export function presence(awareness: Awareness, clients: number[], isGone = false
 }
 
 export const queryPresence = new Uint8Array([messageQueryAwareness])
-export const close = new Uint8Array([messageClose])
 
 /** The number of an edit, which comes back when that is saved. */
-export const probe = (version: number): Uint8Array =>
-  withBytes(
-    [messageProbe],
-    encode([version], () => undefined),
-  )
+export const probe = (version: number): Uint8Array => withBytes([messageProbe], encode([version]))
 
 /** `02 00 str(token)`. */
 export const auth = (token: string): Uint8Array => encode([messageAuth, 0], (encoder) => writeVarString(encoder, token))
+
+/** Several messages in one frame. */
+export const join = (messages: readonly Uint8Array[]): Uint8Array =>
+  encode([], (encoder) => {
+    for (const message of messages) writeUint8Array(encoder, message)
+  })
 
 /** What stands before every message on a shared socket. */
 export const address = (text: string): Uint8Array => encode([], (encoder) => writeVarString(encoder, text))

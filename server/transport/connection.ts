@@ -31,6 +31,8 @@ const CHALLENGE_TIMEOUT_MS = 5_000
 const MAX_CHALLENGERS = 64
 /** Milliseconds a refused y-websocket client is held: versions up to 3.0 come back at once, for ever, without jitter. */
 const DENIAL_HOLD_MS = 2_000
+/** Milliseconds a hello waits for an answer to leave with: reading a document takes one or two, if storage is well. */
+const HELLO_WAIT_MS = 10
 const noPrefix = new Uint8Array()
 
 type State =
@@ -78,6 +80,8 @@ export class Connection implements Link, SocketEvents, OutboxListener {
   #pings: PingBudget | null = null
   #holders: Set<object> | null = null
   #challenges: ((alive: boolean) => void)[] | null = null
+  /** A hello that nothing has gone with yet. */
+  #hello: { readonly frame: Uint8Array; readonly cancelWaiting: () => void } | null = null
 
   constructor(context: ConnectionContext, ws: ClientSocket, socket: Duplex, about: ConnectionOrigin) {
     this.#context = context
@@ -103,6 +107,7 @@ export class Connection implements Link, SocketEvents, OutboxListener {
 
   send(frame: Uint8Array): void {
     if (this.#state.name === 'closing') return
+    if (this.#hello !== null) this.#sayHello()
     this.#sentAt = this.#context.now
     if (!this.#outbox.push(frame)) this.#giveUp('maxUnreadBytes')
   }
@@ -128,6 +133,7 @@ export class Connection implements Link, SocketEvents, OutboxListener {
 
   close(code: CloseCode, reason: string): void {
     if (this.#state.name === 'closing') return
+    this.#sayHello()
     this.#endSessions()
     this.#outbox.flush(this.#context.clock.now())
     this.#outbox.clear()
@@ -248,12 +254,26 @@ export class Connection implements Link, SocketEvents, OutboxListener {
     this.#state = { name: 'open', ...opened }
     observer.observe({ type: 'connected', protocol: opened.protocol, remote: this.remote })
     // Before the answers: what they mean depends on who says them.
-    if (this.#wantsHello) this.#sayHello(opened.channel.prefixOf(frame))
+    if (this.#wantsHello) this.#prepareHello(opened.channel.prefixOf(frame))
     opened.channel.receive(frame)
   }
 
-  #sayHello(prefix: Uint8Array): void {
-    this.send(encodeFrame(prefix, hello(this.#context.isDurable() ? Feature.durable : 0)))
+  #prepareHello(prefix: Uint8Array): void {
+    const { clock, isDurable } = this.#context
+    const frame = encodeFrame(prefix, hello(isDurable() ? Feature.durable : 0))
+    this.#hello = { frame, cancelWaiting: clock.after(HELLO_WAIT_MS, () => this.#sayHello()) }
+  }
+
+  #sayHello(): void {
+    const frame = this.#takeHello()
+    if (frame !== null) this.send(frame)
+  }
+
+  #takeHello(): Uint8Array | null {
+    const held = this.#hello
+    this.#hello = null
+    held?.cancelWaiting()
+    return held?.frame ?? null
   }
 
   #refuse(error: ScriptoriumError): void {
@@ -316,6 +336,7 @@ export class Connection implements Link, SocketEvents, OutboxListener {
     const state = this.#state
     if (state.name === 'closing') return
     this.#state = { name: 'closing', protocol: state.name === 'open' ? state.protocol : null }
+    this.#takeHello()
     if (state.name === 'open') state.channel.end()
     this.#answerChallenges(false)
   }

@@ -135,6 +135,10 @@ describe('frames in words', () => {
     const left = new Uint8Array([1, 5, 2, 4, ...new TextEncoder().encode('null')])
     expect(describeFrame(awareness(left)).detail).toBe('5 at 2 has left')
     expect(describeFrame(hello(1)).detail).toContain('on disk')
+    expect(describeFrame(new Uint8Array([...syncStep1(new Uint8Array([0])), ...KEEP_ALIVE]))).toEqual({
+      name: 'SyncStep1 + Awareness',
+      detail: 'I know nothing; keep-alive',
+    })
     expect(describeFrame(new Uint8Array([102, 1, 7])).detail).toContain('edit 7')
   })
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { MemoryEngine } from '../../server/engine/memory/memoryEngine.ts'
+import { FaultyEngine } from '../../server/testing/faultyEngine.ts'
 import { hello, HELLO_TYPE, wantsHello } from '../../shared/wire/hello.ts'
 import { syncStep1 } from '../../shared/wire/messages.ts'
 import { encodeString } from '../../shared/wire/writer.ts'
@@ -51,6 +52,25 @@ describe.each(framings)('%s', (_name, first, prefix) => {
       await client.until(() => client.messages.length >= 5, 'two more')
       expect(client.messages.filter((message) => message[prefix.length] === HELLO_TYPE).length).toBe(1)
     }
+  })
+
+  test('T1: it leaves in one write with the answer, and alone while the document is being loaded', async () => {
+    const engine = new FaultyEngine(new MemoryEngine())
+    const host = await start({ engine })
+    const client = await connect(host, '/quick?v=1')
+    const writes: number[] = []
+    client.socket.on('data', (chunk: Buffer) => writes.push(chunk.length))
+    client.send(first)
+    await client.until(() => client.messages.length >= 3, 'three answers')
+    expect(writes.length).toBe(1)
+    const release = engine.hold('load')
+    const waiting = await connect(host, '/slow?v=1')
+    waiting.send(first)
+    await waiting.until(() => waiting.messages.length > 0, 'the hello')
+    expect(waiting.messages).toEqual([bytes(prefix, hello(0))])
+    release()
+    await waiting.until(() => waiting.messages.length >= 3, 'the answer')
+    expect(waiting.messages.filter((message) => message[prefix.length] === HELLO_TYPE).length).toBe(1)
   })
 
   test('T1: nobody else ever gets such a message', async () => {

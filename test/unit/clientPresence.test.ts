@@ -1,5 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { readAwareness } from '../../shared/wire/awareness.ts'
+import type { ClientMessage } from '../../shared/wire/messages.ts'
+import { readMessage } from '../../shared/wire/messages.ts'
+import { Reader } from '../../shared/wire/reader.ts'
+import { ForeignServer } from './clientServers.ts'
 import { ClientWorld } from './clientWorld.ts'
 import type { Opened } from './clientWorld.ts'
 
@@ -10,11 +14,19 @@ afterEach(() => {
   world = new ClientWorld()
 })
 
+/** What a frame holds. */
+function messagesIn(frame: Uint8Array): ClientMessage[] {
+  const reader = new Reader(frame)
+  const messages: ClientMessage[] = []
+  while (reader.remaining > 0) messages.push(readMessage(reader))
+  return messages
+}
+
 /** Our presence as it was sent: clock and state, oldest first. */
 function announced({ sent, doc }: Opened): (readonly [number, unknown])[] {
   return sent
-    .filter(([type]) => type === 1)
-    .flatMap((message) => readAwareness(message.subarray(2)))
+    .flatMap(messagesIn)
+    .flatMap((message) => (message.type === 'awareness' ? readAwareness(message.states) : []))
     .map(({ client, clock, json }) => {
       expect(client).toBe(doc.clientID)
       return [clock, JSON.parse(Buffer.from(json).toString()) as unknown] as const
@@ -68,6 +80,78 @@ describe('our presence', () => {
     expect([values[0], values.at(-1)]).toEqual([0, 49])
   })
 
+  test('goes with an edit in one frame, and leaves no timer behind', async () => {
+    const opened = world.open(world.device())
+    await world.pass(1_000)
+    opened.sent.length = 0
+    const before = world.clock.timers
+    const told: unknown[] = []
+    const other = world.open(world.device())
+    await world.pass(1_000)
+    other.provider.awareness.on('update', () =>
+      told.push(other.provider.awareness.getStates().get(opened.doc.clientID)),
+    )
+    for (let caret = 0; caret < 4; caret += 1) {
+      opened.type('x')
+      opened.provider.awareness.setLocalStateField('caret', caret)
+      await world.pass(30)
+    }
+    const frames = opened.sent.map((frame) => messagesIn(frame).map(({ type }) => type))
+    expect(frames).toEqual(Array.from({ length: 4 }, () => ['update', 'awareness']))
+    expect(told).toEqual([0, 1, 2, 3].map((caret) => ({ caret })))
+    await world.pass(1_000)
+    expect([opened.sent.length, world.saved, world.clock.timers]).toEqual([4, 'xxxx', before + 1])
+  })
+
+  test('waits when it was told less than half awarenessThrottle ago, edits or not', async () => {
+    const opened = world.open(world.device(), { awarenessThrottle: 1_000 })
+    await world.pass(5_000)
+    opened.sent.length = 0
+    for (let caret = 0; caret < 100; caret += 1) {
+      opened.type('x')
+      opened.provider.awareness.setLocalStateField('caret', caret)
+      await world.pass(20)
+    }
+    await world.pass(5_000)
+    const carets = announced(opened).map(([, state]) => (state as { caret: number }).caret)
+    expect(carets).toEqual([0, 25, 50, 75, 99])
+  })
+
+  test('goes by itself to a server that reads one message from a frame, at once all the same', async () => {
+    const foreign = new ClientWorld({ dialect: 'y-websocket', wrap: (server) => new ForeignServer(server) })
+    const opened = foreign.open(foreign.device())
+    opened.provider.awareness.setLocalStateField('caret', 0)
+    await foreign.pass(1_000)
+    expect(announced(opened)).toEqual([[1, { caret: 0 }]])
+    opened.sent.length = 0
+    opened.type('x')
+    opened.provider.awareness.setLocalStateField('caret', 1)
+    await foreign.pass(1)
+    expect(opened.sent.map(([type]) => type)).toEqual([0, 1])
+    foreign.destroy()
+  })
+
+  test('is told within a second to a server that never asks what it lacks', async () => {
+    const silent = new ClientWorld({
+      wrap: (server) => ({
+        accept: (end, url) => {
+          const send = end.send.bind(end)
+          Object.assign(end, {
+            send: (data: Uint8Array) => (data[0] === 0 && data[1] === 0 ? undefined : send(data)),
+          })
+          server.accept(end, url)
+        },
+      }),
+    })
+    const opened = silent.open(silent.device())
+    opened.provider.awareness.setLocalStateField('name', 'me')
+    await silent.pass(900)
+    expect(announced(opened)).toEqual([])
+    await silent.pass(200)
+    expect(announced(opened)).toEqual([[1, { name: 'me' }]])
+    silent.destroy()
+  })
+
   test('is kept when somebody says that we are gone', async () => {
     const [me, other] = [world.open(world.device()), world.open(world.device())]
     me.provider.awareness.setLocalState({ name: 'me' })
@@ -83,6 +167,12 @@ describe('our presence', () => {
     await world.pass(1_000)
     expect(announced(me)).toEqual([[2, { name: 'me' }]])
     expect(other.provider.awareness.getStates().get(id)).toEqual({ name: 'me' })
+  })
+
+  test('that nobody has set is not announced: every receiver drops clock 0', async () => {
+    const opened = world.open(world.device())
+    await world.pass(5_000)
+    expect(announced(opened)).toEqual([])
   })
 
   test('of nobody is not announced', async () => {

@@ -56,6 +56,21 @@ describe('edits', () => {
     expect(world.saved).toBe('abc')
   })
 
+  test('of a program, one a millisecond, leave in one frame for each 16 ms; the first waits for nobody', async () => {
+    const { type, sent } = await openSynced()
+    type('x')
+    world.clock.flush()
+    expect(kinds(sent)).toEqual(['0 2'])
+    for (let count = 0; count < 159; count += 1) {
+      await world.pass(1)
+      type('x')
+    }
+    await world.pass(20)
+    expect(kinds(sent).filter((kind) => kind === '0 2').length).toBe(11)
+    await world.pass(1_000)
+    expect(world.saved).toBe('x'.repeat(160))
+  })
+
   test('are gathered for up to 50 ms on a slow connection', async () => {
     const { type, sent } = await openSynced({}, world.device({ latencyMs: 200 }))
     await world.pass(10_000)
@@ -107,8 +122,19 @@ describe('edits', () => {
     device.network.reachability = 'up'
     device.page.fire('online')
     await world.pass(1_000)
-    expect(kinds(sent)).toEqual(['0 0', '1', '0 1', '102'])
+    expect(kinds(sent)).toEqual(['0 0', '0 1', '102']) // presence is in the second
     expect(world.saved).toBe('abc')
+  })
+
+  test('that do not exist are not sent: our server waits for no answer that says nothing, others may', async () => {
+    const opened = world.open(world.device())
+    await world.pass(1_000)
+    expect(kinds(opened.sent)).toEqual(['0 0'])
+    const foreign = new ClientWorld({ dialect: 'y-websocket' })
+    const other = foreign.open(foreign.device())
+    await foreign.pass(1_000)
+    expect(kinds(other.sent)).toEqual(['0 0', '0 1'])
+    foreign.destroy()
   })
 
   test('that the server has lost are noticed, brought back and counted', async () => {

@@ -3,6 +3,8 @@ import * as Y from 'yjs'
 import { WebsocketProvider } from '../../client/index.ts'
 import { FakeClock, FakeDevice, FakeServer } from '../../client/testing/index.ts'
 import type { Acceptor, LinkEnd, LinkListener } from '../../client/testing/index.ts'
+import { readMessage } from '../../shared/wire/messages.ts'
+import { Reader } from '../../shared/wire/reader.ts'
 import { encodeString } from '../../shared/wire/writer.ts'
 import { eventually } from '../support/eventually.ts'
 
@@ -26,6 +28,9 @@ export class ForeignServer implements Acceptor {
     end.listener = {
       onMessage: (message) => {
         if (!SPOKEN_BY_ALL.has(message[0] ?? -1)) throw new Error(`uninvited frame ${String(message[0])}`)
+        const reader = new Reader(message)
+        readMessage(reader)
+        if (reader.remaining > 0) throw new Error('a second message in one frame, which most servers do not read')
         listener.onMessage(message)
       },
       onClose: (close) => listener.onClose(close),

@@ -19,7 +19,10 @@ const SYNC_NAMES = ['SyncStep1', 'SyncStep2', 'Update'] as const
 /** Reads a frame of the y-websocket family, from either side. Never throws: what cannot be read is said to be so. */
 export function describeFrame(bytes: Uint8Array): FrameWords {
   try {
-    return read(new Reader(bytes))
+    const reader = new Reader(bytes)
+    const words = [read(reader)]
+    while (reader.remaining > 0) words.push(read(reader))
+    return { name: words.map(({ name }) => name).join(' + '), detail: words.map(({ detail }) => detail).join('; ') }
   } catch (error) {
     return { name: 'Unreadable', detail: error instanceof Error ? error.message : '' }
   }
@@ -33,7 +36,7 @@ function read(reader: Reader): FrameWords {
     case MessageType.awareness:
       return { name: 'Awareness', detail: describePresence(reader.buffer()) }
     case MessageType.auth:
-      return { name: 'Auth', detail: '' }
+      return rest(reader, 'Auth')
     case MessageType.queryAwareness:
       return { name: 'QueryAwareness', detail: 'Who is here?' }
     case MessageType.probe:
@@ -41,8 +44,14 @@ function read(reader: Reader): FrameWords {
     case HELLO_TYPE:
       return { name: 'Hello', detail: describeHello(new Reader(reader.buffer())) }
     default:
-      return { name: `Message ${type}`, detail: '' }
+      return rest(reader, `Message ${type}`)
   }
+}
+
+/** Of a length not known here: nothing behind it can be read. */
+function rest(reader: Reader, name: string): FrameWords {
+  reader.skip(reader.remaining)
+  return { name, detail: '' }
 }
 
 function describeSync(type: number, payload: Uint8Array): FrameWords {
