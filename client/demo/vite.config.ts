@@ -30,7 +30,10 @@ export default defineConfig({
     rolldownOptions: {
       input: { index: page, worker },
       // A service worker looks after what lies beside and below it, so it must lie beside the page, under one name.
-      output: { entryFileNames: ({ name }) => (name === 'worker' ? 'worker.js' : 'assets/[name]-[hash].js') },
+      output: {
+        entryFileNames: ({ name }) => (name === 'worker' ? 'worker.js' : 'assets/[name]-[hash].js'),
+        codeSplitting: { groups: [{ name: 'model', test: /prosemirror-model/ }] },
+      },
     },
   },
   resolve: {
