@@ -21,7 +21,7 @@ import { markOffline } from './status/offlineMark.ts'
 import { StatusLine } from './status/statusLine.ts'
 import type { Anchor } from './surface.ts'
 import { showRefusal } from './text/refusal.ts'
-import { TextEditor } from './text/textEditor.ts'
+import type { TextEditor } from './text/textEditor.ts'
 import { fillTextToolbar } from './text/toolbar.ts'
 import { followTitle, titleOf } from './title.ts'
 import { tell } from './ui/announce.ts'
@@ -39,7 +39,8 @@ export async function openPage(): Promise<void> {
   nameMovingCarets(room.awareness, document)
   tellWhenIdle(room.awareness)
   wireShare(byId('share'))
-  // Made while the document is on its way, which takes about as long.
+  // Fetched, read and made while the document is on its way, which takes about as long.
+  const { TextEditor } = await import('./text/textEditor.ts')
   const text = new TextEditor(room, byId('text'))
   await whenReady(room)
   text.start(showRefusal)

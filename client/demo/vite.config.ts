@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Plugin } from 'vite'
 import { defineConfig } from 'vite'
+import { preload } from './build/preload.ts'
 
 const page = fileURLToPath(new URL('./index.html', import.meta.url))
 const worker = fileURLToPath(new URL('./worker.ts', import.meta.url))
@@ -18,7 +19,7 @@ const listFiles: Plugin = {
 
 export default defineConfig({
   base: './',
-  plugins: [listFiles],
+  plugins: [listFiles, preload(['text'])],
   build: {
     outDir: '../../dist/client/demo',
     emptyOutDir: true,
@@ -32,7 +33,14 @@ export default defineConfig({
       // A service worker looks after what lies beside and below it, so it must lie beside the page, under one name.
       output: {
         entryFileNames: ({ name }) => (name === 'worker' ? 'worker.js' : 'assets/[name]-[hash].js'),
-        codeSplitting: { groups: [{ name: 'model', test: /prosemirror-model/ }] },
+        codeSplitting: {
+          groups: [
+            { name: 'model', test: /prosemirror-model/ },
+            { name: 'decoding', test: /lib0[\\/]decoding|rolldown[\\/]runtime/ },
+            { name: 'start', test: /demo[\\/]page\.ts$|indexedDbStore\.ts$/ },
+            { name: 'text', test: /textEditor\.ts$/ },
+          ],
+        },
       },
     },
   },
