@@ -3,6 +3,7 @@ import { Comments } from './comments/comments.ts'
 import type { CommentsPanel } from './comments/commentsPanel.ts'
 import { chooseFile } from './files/chooseFile.ts'
 import { wireKeys } from './keyboard.ts'
+import { keepPage } from './keepPage.ts'
 import { wireMenu } from './menu.ts'
 import { ModeSwitch } from './modeSwitch.ts'
 import { windowRole } from './net/address.ts'
@@ -33,6 +34,7 @@ const NETWORK = 'Network'
 /** One person with one document: opens it, and joins the parts of the page. */
 export async function openPage(): Promise<void> {
   const room = openRoom()
+  keepPage(room)
   new StatusLine(room, byId('status')).start()
   markOffline(room, byId('kept'))
   const me = new Me(room.awareness, byId('people'), windowRole() === 'second' ? '.second' : '')
