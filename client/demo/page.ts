@@ -34,6 +34,7 @@ const NETWORK = 'Network'
 /** One person with one document: opens it, and joins the parts of the page. */
 export async function openPage(): Promise<void> {
   const room = openRoom()
+  const ready = whenReady(room)
   keepPage(room)
   new StatusLine(room, byId('status')).start()
   markOffline(room, byId('kept'))
@@ -44,7 +45,7 @@ export async function openPage(): Promise<void> {
   // Fetched, read and made while the document is on its way, which takes about as long.
   const { TextEditor } = await import('./text/textEditor.ts')
   const text = new TextEditor(room, byId('text'))
-  await whenReady(room)
+  await ready
   text.start(showRefusal)
   const modes = new ModeSwitch(room, text)
   followScope(room, modes)
