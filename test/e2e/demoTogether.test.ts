@@ -220,7 +220,7 @@ describe.skipIf(chromiumPath === undefined)('the demo: several people in one doc
     peer.destroy()
     await says(page, 'Saved')
     const report = `editor after ${Math.round(shown)} ms, its first key saved and at a peer after ${Math.round(synced)} ms`
-    process.stdout.write(`demo on loopback, nothing cached, the peer in this process: ${report}\n`)
+    process.stdout.write(`demo on loopback, nothing cached, window at rest, peer in this process: ${report}\n`)
   })
 
   test('a cut connection comes back by itself, and slow ones only take longer', async () => {
