@@ -1,10 +1,8 @@
-import { keepPage } from './keepPage.ts'
 import { documentName, windowRole } from './net/address.ts'
 import { openPage } from './page.ts'
 import { followTheme } from './ui/theme.ts'
 
 followTheme()
-keepPage()
 documentName() // from here on the address has one
 addEventListener('hashchange', () => location.reload())
 if (windowRole() === 'split') void import('./split.ts').then(({ openSplit }) => openSplit())

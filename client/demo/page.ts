@@ -3,6 +3,7 @@ import { Comments } from './comments/comments.ts'
 import type { CommentsPanel } from './comments/commentsPanel.ts'
 import { chooseFile } from './files/chooseFile.ts'
 import { wireKeys } from './keyboard.ts'
+import { keepPage } from './keepPage.ts'
 import { wireMenu } from './menu.ts'
 import { ModeSwitch } from './modeSwitch.ts'
 import { windowRole } from './net/address.ts'
@@ -21,7 +22,7 @@ import { markOffline } from './status/offlineMark.ts'
 import { StatusLine } from './status/statusLine.ts'
 import type { Anchor } from './surface.ts'
 import { showRefusal } from './text/refusal.ts'
-import { TextEditor } from './text/textEditor.ts'
+import type { TextEditor } from './text/textEditor.ts'
 import { fillTextToolbar } from './text/toolbar.ts'
 import { followTitle, titleOf } from './title.ts'
 import { tell } from './ui/announce.ts'
@@ -33,25 +34,36 @@ const NETWORK = 'Network'
 /** One person with one document: opens it, and joins the parts of the page. */
 export async function openPage(): Promise<void> {
   const room = openRoom()
+  const ready = whenReady(room)
+  keepPage(room)
   new StatusLine(room, byId('status')).start()
   markOffline(room, byId('kept'))
   const me = new Me(room.awareness, byId('people'), windowRole() === 'second' ? '.second' : '')
   nameMovingCarets(room.awareness, document)
   tellWhenIdle(room.awareness)
   wireShare(byId('share'))
-  // Made while the document is on its way, which takes about as long.
+  // Fetched, read and made while the document is on its way, which takes about as long.
+  const { TextEditor } = await import('./text/textEditor.ts')
   const text = new TextEditor(room, byId('text'))
-  await whenReady(room)
+  await ready
   text.start(showRefusal)
   const modes = new ModeSwitch(room, text)
+  followScope(room, modes)
+  enter(modes)
+  // From here on one can write; what follows goes on around it.
   new People(room.awareness, new Follower(room.awareness, modes), byId('people')).start()
   const panels = wirePanels(room, modes, me)
   if (text.isShown) wireText(room, text)
   else wireMenu(byId('menu'), null)
   wireKeys({ modes, panels, comment: () => void comment(panels), network: () => panels.toggle(NETWORK) })
-  followScope(room, modes)
-  await modes.start()
-  if (windowRole() !== 'second') modes.surface?.focus()
+}
+
+/** Shows the page the address asks for, with the caret in it: in the text at once, in the code when it is loaded. */
+function enter(modes: ModeSwitch): void {
+  const entered = modes.start()
+  if (windowRole() === 'second') return
+  if (modes.mode === 'text') modes.surface?.focus()
+  else void entered.then(() => modes.surface?.focus())
 }
 
 function wireText(room: Room, text: TextEditor): void {

@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import type { Plugin } from 'vite'
 import { defineConfig } from 'vite'
+import { compress } from './build/compress.ts'
+import { preload } from './build/preload.ts'
 
 const page = fileURLToPath(new URL('./index.html', import.meta.url))
 const worker = fileURLToPath(new URL('./worker.ts', import.meta.url))
@@ -16,9 +18,19 @@ const listFiles: Plugin = {
   },
 }
 
+/** Each takes along what it imports, as far as no other one has it. */
+const CHUNKS = [
+  // These two make an error when they are run. V8 then reads the whole file around it once more, so let that be a small one.
+  { name: 'model', test: /prosemirror-model/ },
+  { name: 'decoding', test: /lib0[\\/]decoding/ },
+  // The connection, the document and what stands around it: runs while the editor is still being read.
+  { name: 'start', test: /demo[\\/]page\.ts$|indexedDbStore\.ts$/ },
+  { name: 'text', test: /textEditor\.ts$/ },
+]
+
 export default defineConfig({
   base: './',
-  plugins: [listFiles],
+  plugins: [listFiles, preload(['text']), compress],
   build: {
     outDir: '../../dist/client/demo',
     emptyOutDir: true,
@@ -29,8 +41,12 @@ export default defineConfig({
     chunkSizeWarningLimit: 800,
     rolldownOptions: {
       input: { index: page, worker },
+      checks: { bundlerTimings: false }, // compressing takes most of the time, as is known
       // A service worker looks after what lies beside and below it, so it must lie beside the page, under one name.
-      output: { entryFileNames: ({ name }) => (name === 'worker' ? 'worker.js' : 'assets/[name]-[hash].js') },
+      output: {
+        entryFileNames: ({ name }) => (name === 'worker' ? 'worker.js' : 'assets/[name]-[hash].js'),
+        codeSplitting: { groups: CHUNKS },
+      },
     },
   },
   resolve: {

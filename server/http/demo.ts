@@ -29,6 +29,9 @@ export function demoRoutes(app: FastifyInstance, directory: string): void {
     root: directory,
     // Each file becomes a route of its own: any other path is somebody's document and must not touch the disk.
     wildcard: false,
+    // Beside each file the build has put it compressed: those are sent in its place, and are no addresses themselves.
+    preCompressed: true,
+    globIgnore: ['**/*.{br,gz}'],
     cacheControl: false,
     setHeaders: (reply, path) => {
       // The build puts a hash of the content into the names of everything below assets/.

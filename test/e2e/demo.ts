@@ -10,8 +10,9 @@ import type { ServerProcess } from './serverProcess.ts'
 /** Long for a machine that has other work, too; a page that works needs a fraction. */
 export const TEST_MS = 300_000
 export const WAIT_MS = 60_000
-/** What Chromium prints when a WebSocket finds nobody listening, or loses whoever was, and when a page does. */
-const SERVER_GONE = /WebSocket connection to .+ failed|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/
+/** What Chromium prints when a WebSocket finds nobody listening, or loses whoever was, and when a page or its worker does. */
+const SERVER_GONE =
+  /WebSocket connection to .+ failed|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|fetching the script\.$/
 /** The tab's own icon is fetched when the browser likes, and broken off when the page is left before. */
 const ICON_LEFT = /\/assets\/icon-[^/]+: net::ERR_ABORTED$/
 

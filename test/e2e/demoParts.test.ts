@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { gzipSync } from 'node:zlib'
+import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib'
 import * as Y from 'yjs'
 import { describe, expect, test } from 'vitest'
 import { describeFrame } from '../../client/demo/network/describeFrame.ts'
@@ -172,7 +172,7 @@ test('styles leave pasted HTML, and what they mean stays', () => {
   expect(withoutStyles('<i style="color:red"><u style="x">a style="y"</u></i>')).toBe('<i><u>a style="y"</u></i>')
 })
 
-describe.skipIf(!existsSync(BUILT))('size of the built page', () => {
+describe.skipIf(!existsSync(BUILT))('the built page', () => {
   test('everything the page loads at once is at most 200 kB compressed, and the code editor is not part of it', async () => {
     const html = await readFile(`${BUILT}index.html`, 'utf8')
     const files = [...html.matchAll(/(?:src|href)="\.\/(assets\/[^"]+\.(?:js|css))"/g)].map(([, file]) => file ?? '')
@@ -183,6 +183,26 @@ describe.skipIf(!existsSync(BUILT))('size of the built page', () => {
     expect(total).toBeLessThanOrEqual(200_000)
     expect(loaded.join()).not.toMatch(/codeEditor|languages|markdown/)
     expect((await readdir(`${BUILT}assets`)).join()).toMatch(/codeEditor.*languages.*markdown/)
+  })
+
+  test('the connection does not wait for the editor, which is fetched all the same from the start', async () => {
+    const html = await readFile(`${BUILT}index.html`, 'utf8')
+    const [, script = ''] = /<script [^>]*src="\.\/(assets\/[^"]+)"/.exec(html) ?? []
+    expect((await closure([script])).join()).not.toMatch(/text-|model-/)
+    expect(html).toMatch(/rel="modulepreload"[^>]* href="\.\/assets\/text-/)
+    expect(html).toMatch(/rel="modulepreload"[^>]* href="\.\/assets\/model-/)
+  })
+
+  test('beside each file is the same one compressed', async () => {
+    const files = (await readdir(BUILT, { recursive: true })).filter((file) => /\.(?:html|js|css|svg)$/.test(file))
+    expect(files.length).toBeGreaterThan(10)
+    for (const file of files) {
+      const [plain, br, gz] = await Promise.all(
+        ['', '.br', '.gz'].map((ending) => readFile(`${BUILT}${file}${ending}`)),
+      )
+      expect(plain?.equals(brotliDecompressSync(br ?? ''))).toBe(true)
+      expect(plain?.equals(gunzipSync(gz ?? ''))).toBe(true)
+    }
   })
 })
 

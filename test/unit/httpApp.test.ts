@@ -106,6 +106,27 @@ describe('the demo', () => {
     expect(answer.headers['content-type']).toContain('javascript')
   })
 
+  test.each(['br', 'gzip'])('what the build has compressed is sent so to who takes %s', async (encoding) => {
+    const directory = await createDemo()
+    for (const file of ['index.html', 'assets/main-abc123.js']) {
+      await writeFile(join(directory, `${file}.br`), 'in br')
+      await writeFile(join(directory, `${file}.gz`), 'in gzip')
+    }
+    const { app } = createApp({ demoDirectory: directory })
+    for (const url of ['/', '/assets/main-abc123.js']) {
+      const plain = await app.inject(url)
+      const answer = await app.inject({ url, headers: { 'accept-encoding': `deflate, ${encoding}` } })
+      expect([answer.statusCode, answer.body]).toEqual([200, `in ${encoding}`])
+      expect(answer.headers['content-encoding']).toBe(encoding)
+      expect(answer.headers['vary']).toContain('accept-encoding')
+      for (const same of ['content-type', 'cache-control', 'content-security-policy']) {
+        expect([same, answer.headers[same]]).toEqual([same, plain.headers[same]])
+      }
+      expect(plain.headers['content-encoding']).toBe(undefined)
+    }
+    expect((await app.inject('/assets/main-abc123.js.br')).statusCode).toBe(404)
+  })
+
   test('the service worker is asked for anew, or an old page would outlive its server', async () => {
     const { app } = createApp({ demoDirectory: await createDemo() })
     const answer = await app.inject('/worker.js')

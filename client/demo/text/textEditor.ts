@@ -51,7 +51,9 @@ export class TextEditor implements Surface {
   }
 
   focus(): void {
-    if (this.isShown) this.editor.commands.focus()
+    if (!this.isShown) return
+    this.editor.view.focus() // the editor's own command would wait for the next frame
+    this.editor.commands.scrollIntoView()
   }
 
   passage(): Passage | null {
