@@ -28,7 +28,7 @@ export class Progress<Provider> {
   #scope: Scope = 'read-write'
   #savedAfter: number | null = null
   /** What the last events said. */
-  #told = { unsaved: 0, status: '' }
+  #told = { unsaved: 0, status: -1 }
   #allowClose: (() => void) | null = null
 
   constructor(parts: ProgressParts<Provider>) {
@@ -113,12 +113,11 @@ export class Progress<Provider> {
 
   /** Tells the application if the connection or anything else has changed. */
   tell(): void {
-    const { syncStatus } = this
-    const { connected, receivedInitialSync, localUpdatesSynced } = syncStatus
-    const status = String([connected, receivedInitialSync, localUpdatesSynced])
+    const { uploads, link, provider } = this.#parts
+    const status = Number(link.isOpen) + 2 * Number(this.#isSynced) + 4 * Number(uploads.isSaved)
     if (status === this.#told.status) return
     this.#told.status = status
-    this.#parts.provider.emit('sync-status', [syncStatus])
+    provider.emit('sync-status', [this.syncStatus])
   }
 
   /** Nothing that is waited for will happen. */

@@ -55,16 +55,15 @@ describe.each(framings)('%s', (_name, first, prefix) => {
   })
 
   test('T1: it leaves in one write with the answer, and alone while the document is being loaded', async () => {
-    const engine = new FaultyEngine(new MemoryEngine())
-    const host = await start({ engine })
-    const client = await connect(host, '/quick?v=1')
+    const client = await connect(await start({ engine: new MemoryEngine() }), '/room?v=1')
     const writes: number[] = []
     client.socket.on('data', (chunk: Buffer) => writes.push(chunk.length))
     client.send(first)
     await client.until(() => client.messages.length >= 3, 'three answers')
     expect(writes.length).toBe(1)
+    const engine = new FaultyEngine(new MemoryEngine())
     const release = engine.hold('load')
-    const waiting = await connect(host, '/slow?v=1')
+    const waiting = await connect(await start({ engine }), '/room?v=1')
     waiting.send(first)
     await waiting.until(() => waiting.messages.length > 0, 'the hello')
     expect(waiting.messages).toEqual([bytes(prefix, hello(0))])

@@ -43,19 +43,26 @@ export type Samples = ReadonlyMap<string, ReadonlyMap<SubjectName, Sample>>
 export class Rounds {
   readonly samples: Samples
   private readonly port: number
-  private readonly subjects: readonly SubjectProcess[]
+  /**
+   * Those that open documents do nothing else: how large V8 makes the young generation depends on what was done before, and
+   * an opening of 100 kB costs up to twice as much, whoever's client it is.
+   */
+  private readonly subjects: Readonly<Record<'edits' | 'openings', readonly SubjectProcess[]>>
   private round = 0
 
-  private constructor(port: number, subjects: readonly SubjectProcess[]) {
+  private constructor(port: number, subjects: Rounds['subjects']) {
     this.port = port
     this.subjects = subjects
-    const fresh = (): Map<SubjectName, Sample> => new Map(subjects.map(({ name }) => [name, new Sample()]))
+    const fresh = (): Map<SubjectName, Sample> => new Map(subjects.edits.map(({ name }) => [name, new Sample()]))
     this.samples = new Map(loads.map(({ id }) => [id, fresh()]))
   }
 
   static async start(port: number): Promise<Rounds> {
-    const subjects: SubjectProcess[] = []
-    for (const name of [...clientNames, 'none'] as const) subjects.push(await SubjectProcess.start(name))
+    const subjects = { edits: [] as SubjectProcess[], openings: [] as SubjectProcess[] }
+    for (const name of [...clientNames, 'none'] as const) {
+      subjects.edits.push(await SubjectProcess.start(name))
+      subjects.openings.push(await SubjectProcess.start(name))
+    }
     const rounds = new Rounds(port, subjects)
     await rounds.fill()
     return rounds
@@ -63,10 +70,10 @@ export class Rounds {
 
   /** One turn of everybody under every load; who begins changes. */
   async run(isWarmup: boolean): Promise<void> {
-    const first = this.round % this.subjects.length
-    const order = [...this.subjects.slice(first), ...this.subjects.slice(0, first)]
     for (const load of loads) {
-      for (const subject of order) {
+      const subjects = load.task.type === 'open' ? this.subjects.openings : this.subjects.edits
+      const first = this.round % subjects.length
+      for (const subject of [...subjects.slice(first), ...subjects.slice(0, first)]) {
         const reading = await this.turn(load, subject)
         if (!isWarmup) this.samples.get(load.id)?.get(subject.name)?.add(reading, load.units)
       }
@@ -75,7 +82,8 @@ export class Rounds {
   }
 
   stop(): Promise<void> {
-    return forEachAtOnce(this.subjects, this.subjects.length, (subject) => subject.stop())
+    const all = [...this.subjects.edits, ...this.subjects.openings]
+    return forEachAtOnce(all, all.length, (subject) => subject.stop())
   }
 
   private async turn({ id, task }: Load, subject: SubjectProcess): Promise<Reading> {
