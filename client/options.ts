@@ -57,8 +57,8 @@ export interface ProviderOptions<Provider> {
   readonly environment?: Environment | undefined
 }
 
-/** Every option with a default, which is that of y-websocket where it has the option, too. */
-const defaults = {
+/** Every option with a default, which is that of y-websocket where it has the option, too; new ones, as some may change. */
+const defaults = () => ({
   connect: true,
   protocols: [] as string[],
   params: {} as Record<string, string>,
@@ -74,18 +74,18 @@ const defaults = {
   multiplex: false,
   persistence: false as boolean | StoreOpener,
   WebSocketPolyfill: null as SocketClass | null,
-}
+})
 
 /** The least that makes sense. */
 const minimums = { flushDelay: 0, awarenessThrottle: 0, heartbeat: 1_000, connectTimeout: 1 } as const
 
-export interface CompleteOptions extends Readonly<Omit<typeof defaults, 'persistence'>> {
+export interface CompleteOptions extends Readonly<Omit<ReturnType<typeof defaults>, 'persistence'>> {
   readonly persistence: StoreOpener | null
 }
 
 /** @throws InvalidOptionError */
 export function completeOptions<Provider>(given: ProviderOptions<Provider>, environment: Environment): CompleteOptions {
-  const options = { ...defaults }
+  const options = defaults()
   for (const [option, value] of Object.entries<unknown>({ ...given })) {
     if (value !== undefined) Object.assign(options, { [option]: value })
   }

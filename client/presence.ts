@@ -54,12 +54,12 @@ export class Presence {
    */
   arrive(isReturn: boolean, wait: number): void {
     const { awareness, clock } = this.#options
-    const state = awareness.getLocalState()
-    if (isReturn && state !== null) attempt(() => awareness.setLocalState(state))
+    const isSet = this.#isSet
+    if (isReturn && isSet) attempt(() => awareness.setLocalState(awareness.getLocalState()))
     this.#cancelSending()
     this.#isAway = false
     this.#sentAt = -Infinity
-    if (this.#isSet) this.#cancel = later(clock, wait, this.#send)
+    if (isSet) this.#cancel = later(clock, wait, this.#send)
   }
 
   /** That we leave, at the clock we have: a higher one would hide our return. */
@@ -83,15 +83,17 @@ export class Presence {
   }
 
   /**
-   * What waits to be told, to be sent to the server with an edit: it costs no message then, and the cursor comes when its
-   * text does. Null when nothing waits, or the last was told less than half a throttle ago.
+   * Adds what waits to be told to the messages that leave for the server with an edit: it costs nothing then, and the
+   * cursor comes when its text does. Not so when the last was told less than half a throttle ago.
+   *
+   * @throws whatever the application's state does when it is encoded
    */
-  ride(): Uint8Array | null {
+  ride(messages: Uint8Array[]): void {
     const { clock, throttle, tell } = this.#options
-    if (this.#cancel === null || clock.now() < this.#sentAt + throttle / 2) return null
-    const message = this.#take()
-    tell(message)
-    return message
+    if (this.#cancel === null || clock.now() < this.#sentAt + throttle / 2) return
+    const own = this.#take()
+    messages.push(own)
+    tell(own)
   }
 
   readonly #onUpdate = ({ added, updated, removed }: Changes, from: unknown): void => {

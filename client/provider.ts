@@ -13,8 +13,7 @@ import type { AckLevel, LinkStatus, Scope, Stats, SyncStatus } from './status.ts
 import { systemEnvironment } from './systemEnvironment.ts'
 
 /** Close codes that mirror HTTP's 4xx: trying again changes nothing (PROTOCOL.md, "Close codes"). */
-const FIRST_FINAL_CODE = 4400
-const FIRST_TRANSIENT_CODE = 4500
+const FINAL_HUNDREDS = 44
 
 export interface WaitOptions {
   /** Gives up waiting, not saving: the promise rejects with the signal's reason. */
@@ -22,7 +21,7 @@ export interface WaitOptions {
 }
 
 function shouldReconnectByCode(event: CloseEvent): boolean {
-  return event.code < FIRST_FINAL_CODE || event.code >= FIRST_TRANSIENT_CODE
+  return Math.trunc(event.code / 100) !== FINAL_HUNDREDS // not so of a close event without a code (React Native)
 }
 
 /**

@@ -86,7 +86,6 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   }
 
   disconnect(): void {
-    this.uploads.flush()
     this.disconnectTabs()
     this.link.disconnect()
   }
@@ -101,7 +100,6 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   }
 
   destroy(): void {
-    this.uploads.flush()
     this.disconnectTabs()
     this.link.destroy()
     for (const end of this.#ends) end()
@@ -162,7 +160,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     if (isReturn) this.traffic.reconnects += 1
     this.#provider.emit('status', [{ status: 'connected' }])
     this.progress.tell()
-    this.#greet(isReturn)
+    if (this.link.isOpen) this.#greet(isReturn)
   }
 
   onMessage(message: Uint8Array): void {
@@ -251,10 +249,9 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
 
   readonly #onPage = (event: PageEvent): void => {
     this.link.onPage(event)
-    if (event === 'leaving') {
-      this.uploads.flush()
-      this.#say(this.#presence.goodbye())
-    } else if (event === 'returned') this.#presence.arrive(true, 0)
+    this.uploads.flush() // timers of a page nobody looks at are slow, and it may be gone before they come
+    if (event === 'leaving') this.#say(this.#presence.goodbye())
+    else if (event === 'returned') this.#presence.arrive(true, 0)
   }
 
   #count(direction: Frame['direction'], bytes: Uint8Array): void {
@@ -266,6 +263,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
 
   /** To everybody there is. */
   #say(message: Uint8Array): void {
+    this.uploads.flush() // a cursor does not come before its text
     this.send(message)
     this.neighbours.tell(message)
   }

@@ -19,6 +19,8 @@ import * as wire from './wire.ts'
 
 /** Milliseconds a server has, after its answer, to ask what it lacks itself. */
 const QUESTION_MS = 1_000
+/** Milliseconds our presence waits for that question, to leave with the answer. */
+const ARRIVAL_MS = 100
 /** No structs, no deletions. */
 const EMPTY_UPDATE_BYTES = 2
 
@@ -130,7 +132,7 @@ export class Session implements UploadTarget {
     this.#ask(true)
     this.request(null)
     // It goes with our answer to the server's question, when we know whether it takes both in one frame.
-    this.#parts.presence.arrive(isReturn, QUESTION_MS)
+    this.#parts.presence.arrive(isReturn, ARRIVAL_MS)
   }
 
   /** What the other tabs are told first: they get everything, and are asked for everything. */
@@ -139,8 +141,7 @@ export class Session implements UploadTarget {
     const state = encodeStateAsUpdate(doc)
     const own = presence.message()
     const messages = [wire.syncStep1(encodeStateVector(doc)), wire.syncStep2(state), wire.queryPresence]
-    if (own !== null) messages.push(own)
-    return messages
+    return own === null ? messages : [...messages, own]
   }
 
   /** Asks for everything we lack. */
@@ -260,6 +261,7 @@ export class Session implements UploadTarget {
 
   /** Everything the server lacks. */
   #upload(vector: Uint8Array): void {
+    if (!this.#hasBegun) return // asked while the device is still being read: it will be told unasked
     const { uploads, doc } = this.#parts
     this.#isLive = true
     this.#cancelTelling?.()
@@ -275,10 +277,10 @@ export class Session implements UploadTarget {
   /** With our presence, if that waits to be told. */
   #tell(messages: Uint8Array[]): void {
     const { presence, isHocuspocus } = this.#parts
-    const own = presence.ride()
-    if (own !== null) messages.push(own)
+    // An application may show what cannot be encoded: its edits leave all the same.
+    attempt(() => presence.ride(messages))
     // Others read no further than the first message of a frame.
-    const isJoint = this.isOurs && !isHocuspocus && messages.length > 1
+    const isJoint = this.isOurs && !isHocuspocus && messages[1]
     for (const frame of isJoint ? [wire.join(messages)] : messages) this.#user.send(frame)
   }
 
@@ -334,7 +336,7 @@ export class Session implements UploadTarget {
   }
 
   #readHello(payload: Decoder): void {
-    this.#measure() // it is said at once, whatever has to be loaded before the rest
+    this.#measure() // it is said within 10 ms, whatever has to be loaded before the rest
     readVarUint(payload) // the version: what is known of 1 holds for all
     this.#level = readVarUint(payload) & Feature.durable ? 'durable' : 'received'
     this.#isOurs = true

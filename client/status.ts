@@ -46,7 +46,7 @@ export interface Stats {
   readonly savedAfter: number | null
 }
 
-/** One message on the wire, without transport headers. */
+/** What was sent or received at once, without transport headers: a message, or to and from our server several. */
 export interface Frame {
   readonly direction: 'in' | 'out'
   readonly bytes: Uint8Array

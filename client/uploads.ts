@@ -16,8 +16,8 @@ const MAX_QUEUED = 256
 /** Uploads whose echo is waited for; beyond that a proof covers them. */
 const MAX_FLIGHTS = 64
 /**
- * Milliseconds from one upload to the next with 'auto', at least and at most. Who types is slower than the least and never
- * waits; programs are not, and a message for each of their edits costs more than the edit. Our server gathers for longer.
+ * Milliseconds from one upload to the next with 'auto', at least and at most. Who types is slower than the least and does
+ * not wait for it; programs are not, and a message for each of their edits costs more than the edit. Our server gathers for longer.
  */
 const MIN_GAP_MS = 16
 const MAX_GAP_MS = 50

@@ -20,7 +20,7 @@ export class YWebsocketChannel implements Channel {
     this.#observer = observer
   }
 
-  /** A frame holds one message; Yjs 14 clients may put several into one, which are taken all or none. */
+  /** A frame holds one message; our own and Yjs 14 clients may put several into one, which are taken all or none. */
   receive(frame: Uint8Array): void {
     const reader = new Reader(frame)
     const first = readMessage(reader)
@@ -28,7 +28,7 @@ export class YWebsocketChannel implements Channel {
     if (first.type === 'ignored') return this.#dispatch(first) // of unknown length: nothing behind it can be read
     const messages: ClientMessage[] = [first]
     while (reader.remaining > 0) messages.push(this.#readNext(reader))
-    for (const message of messages) this.#session.check(message)
+    for (const message of messages.slice(1)) this.#session.check(message) // the first is, when it is taken, before all others
     for (const message of messages) this.#dispatch(message)
   }
 

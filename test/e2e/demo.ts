@@ -12,7 +12,7 @@ export const TEST_MS = 300_000
 export const WAIT_MS = 60_000
 /** What Chromium prints when a WebSocket finds nobody listening, or loses whoever was, and when a page or its worker does. */
 const SERVER_GONE =
-  /WebSocket connection to .+ failed|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|fetching the script\.$/
+  /WebSocket connection to .+ failed|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|An unknown error occurred when fetching the script\.$/
 /** The tab's own icon is fetched when the browser likes, and broken off when the page is left before. */
 const ICON_LEFT = /\/assets\/icon-[^/]+: net::ERR_ABORTED$/
 

@@ -336,6 +336,20 @@ describe('a denial', () => {
   )
 })
 
+test('a close event without a code, as of React Native, is no denial', async () => {
+  const { provider } = await openSynced()
+  await world.pass(10_000)
+  provider.ws?.onclose?.({ type: 'close' } as never)
+  await world.pass(10_000)
+  expect([provider.synced, provider.shouldConnect]).toEqual([true, true])
+})
+
+test("what is put into one provider's params is not in those of others", () => {
+  const [one, other] = [world.open(world.device()), world.open(world.device())]
+  one.provider.params['token'] = 'secret'
+  expect(other.provider.url).not.toContain('secret')
+})
+
 test('every state of the link is another object, and the same one until it changes', async () => {
   const { provider } = await openSynced()
   const before = provider.linkStatus

@@ -4,7 +4,9 @@ import { clearDocument, IndexeddbPersistence } from 'y-indexeddb'
 import * as Y from 'yjs'
 import { openIndexedDbStore } from '../../client/indexedDbStore.ts'
 import { systemEnvironment, WebsocketProvider } from '../../client/index.ts'
-import type { FakeDevice } from '../../client/testing/index.ts'
+import type { StoredDocument } from '../../client/environment.ts'
+import type { Acceptor, FakeDevice, FakeServer } from '../../client/testing/index.ts'
+import { syncStep1 } from '../../shared/wire/messages.ts'
 import { eventually } from '../support/eventually.ts'
 import { ClientWorld, ROOM } from './clientWorld.ts'
 import type { Opened } from './clientWorld.ts'
@@ -19,6 +21,19 @@ afterEach(() => {
 /** A tab with persistence; `reload` closes it and opens another on the same device. */
 function openTab(device: FakeDevice, options = {}): Opened {
   return world.open(device, { persistence: true, ...options })
+}
+
+/** As y-websocket's own server: its one question comes when the connection opens, and SyncStep1 is answered, not returned. */
+function asksAtOnce(server: FakeServer): Acceptor {
+  return {
+    accept: (end, url) => {
+      const send = end.send.bind(end)
+      server.accept(end, url)
+      send(syncStep1(Y.encodeStateVector(server.document(ROOM))))
+      const isQuestion = (data: Uint8Array): boolean => data[0] === 0 && data[1] === 0
+      Object.assign(end, { send: (data: Uint8Array) => void (isQuestion(data) || send(data)) })
+    },
+  }
 }
 
 function close({ provider, doc }: Opened): void {
@@ -128,6 +143,26 @@ describe('a document kept on this device', () => {
     expect(provider.synced).toBe(false)
     await world.pass(200)
     expect(provider.synced).toBe(true)
+  })
+
+  test('reaches a server that asks once, as soon as we are connected, while the device is still being read', async () => {
+    const early = new ClientWorld({ dialect: 'y-websocket', wrap: asksAtOnce })
+    const device = early.device()
+    const store = device.stores.open(ROOM)
+    const kept = new Y.Doc()
+    kept.getText('text').insert(0, 'kept')
+    await store.append(Y.encodeStateAsUpdate(kept), false)
+    const load = async (): Promise<StoredDocument> => {
+      await new Promise<void>((resolve) => early.clock.after(500, resolve))
+      return store.load()
+    }
+    const { provider, type } = early.open(device, { persistence: () => ({ ...store, load }) })
+    await early.pass(20)
+    type('typed')
+    await early.pass(10_000)
+    expect(['kepttyped', 'typedkept']).toContain(early.saved)
+    expect(provider.unsavedChanges).toBe(0)
+    early.destroy()
   })
 
   test('is gone after clearPersistence', async () => {

@@ -1,4 +1,6 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { Awareness } from 'y-protocols/awareness'
+import * as Y from 'yjs'
 import { readAwareness } from '../../shared/wire/awareness.ts'
 import type { ClientMessage } from '../../shared/wire/messages.ts'
 import { readMessage } from '../../shared/wire/messages.ts'
@@ -20,6 +22,14 @@ function messagesIn(frame: Uint8Array): ClientMessage[] {
   const messages: ClientMessage[] = []
   while (reader.remaining > 0) messages.push(readMessage(reader))
   return messages
+}
+
+function caretIn(json: Uint8Array): number {
+  return (JSON.parse(Buffer.from(json).toString()) as { caret: number }).caret
+}
+
+function lengthOf(doc: Y.Doc): number {
+  return doc.getText('text').length
 }
 
 /** Our presence as it was sent: clock and state, oldest first. */
@@ -131,7 +141,50 @@ describe('our presence', () => {
     foreign.destroy()
   })
 
-  test('is told within a second to a server that never asks what it lacks', async () => {
+  test('that cannot be encoded keeps no edit back', async () => {
+    const reported = vi.fn()
+    vi.stubGlobal('reportError', reported)
+    const opened = world.open(world.device())
+    await world.pass(1_000)
+    opened.type('x')
+    opened.provider.awareness.setLocalStateField('size', 1n)
+    await world.pass(1_000)
+    expect([world.saved, opened.provider.unsavedChanges, opened.provider.wsconnected]).toEqual(['x', 0, true])
+    expect(reported).toHaveBeenCalled()
+    vi.unstubAllGlobals()
+  })
+
+  test('never comes before the text it points into', async () => {
+    const opened = world.open(world.device(), { awarenessThrottle: 0 })
+    await world.pass(1_000)
+    opened.sent.length = 0
+    for (let caret = 1; caret <= 50; caret += 1) {
+      opened.type('x')
+      opened.provider.awareness.setLocalStateField('caret', caret)
+      await world.pass(3)
+    }
+    const doc = new Y.Doc()
+    for (const message of opened.sent.flatMap(messagesIn)) {
+      if (message.type === 'update') Y.applyUpdate(doc, message.update)
+      else if (message.type !== 'awareness') continue
+      else
+        for (const { json } of readAwareness(message.states)) expect(caretIn(json)).toBeLessThanOrEqual(lengthOf(doc))
+    }
+    expect(lengthOf(doc)).toBe(50)
+  })
+
+  test('is not armed when a listener ends the connection that has just opened', async () => {
+    const awareness = new Awareness(new Y.Doc())
+    awareness.setLocalStateField('name', 'me')
+    const before = world.clock.timers
+    const opened = world.open(world.device(), { awareness })
+    opened.provider.on('status', ({ status }) => status === 'connected' && opened.provider.destroy())
+    await world.pass(50)
+    expect([opened.provider.stats.framesOut, world.clock.timers]).toEqual([0, before])
+    awareness.destroy()
+  })
+
+  test('is told within a tenth of a second to a server that never asks what it lacks', async () => {
     const silent = new ClientWorld({
       wrap: (server) => ({
         accept: (end, url) => {
@@ -145,9 +198,9 @@ describe('our presence', () => {
     })
     const opened = silent.open(silent.device())
     opened.provider.awareness.setLocalStateField('name', 'me')
-    await silent.pass(900)
+    await silent.pass(90)
     expect(announced(opened)).toEqual([])
-    await silent.pass(200)
+    await silent.pass(50)
     expect(announced(opened)).toEqual([[1, { name: 'me' }]])
     silent.destroy()
   })

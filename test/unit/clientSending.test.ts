@@ -4,6 +4,8 @@ import { WebsocketProvider } from '../../client/index.ts'
 import { FakeNetwork, FakeServer } from '../../client/testing/index.ts'
 import type { FakeDevice, LinkEnd } from '../../client/testing/index.ts'
 import { HELLO_TYPE } from '../../shared/wire/hello.ts'
+import { readMessage } from '../../shared/wire/messages.ts'
+import { Reader } from '../../shared/wire/reader.ts'
 import { ForeignServer } from './clientServers.ts'
 import { ClientWorld, ROOM, SERVER_URL } from './clientWorld.ts'
 import type { Opened, Options } from './clientWorld.ts'
@@ -112,8 +114,21 @@ describe('edits', () => {
     expect(world.saved).toBe('ab')
   })
 
-  test('are sent as a difference when the connection comes back, once', async () => {
-    const { type, sent, device } = await openSynced()
+  test('leave at once when the page is hidden: it may be gone before their time has come', async () => {
+    const { type, device } = await openSynced()
+    type('a')
+    await world.pass(2)
+    type('b')
+    device.page.fire('hidden')
+    await world.pass(2)
+    expect(world.saved).toBe('ab')
+  })
+
+  test('are sent as a difference when the connection comes back, once, and our presence with it', async () => {
+    const { provider, type, sent, device } = await openSynced()
+    provider.awareness.setLocalStateField('name', 'me')
+    await world.pass(1_000)
+    sent.length = 0
     device.network.reachability = 'refusing'
     device.network.cut()
     await world.pass(10)
@@ -122,7 +137,9 @@ describe('edits', () => {
     device.network.reachability = 'up'
     device.page.fire('online')
     await world.pass(1_000)
-    expect(kinds(sent)).toEqual(['0 0', '0 1', '102']) // presence is in the second
+    expect(kinds(sent)).toEqual(['0 0', '0 1', '102'])
+    const reader = new Reader(sent[1] ?? new Uint8Array())
+    expect([readMessage(reader).type, readMessage(reader).type]).toEqual(['syncStep2', 'awareness'])
     expect(world.saved).toBe('abc')
   })
 
