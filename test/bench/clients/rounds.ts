@@ -44,8 +44,8 @@ export class Rounds {
   readonly samples: Samples
   private readonly port: number
   /**
-   * Those that open documents do nothing else: how large V8 makes the young generation depends on what was done before, and
-   * an opening of 100 kB costs up to twice as much, whoever's client it is.
+   * Those that open documents do nothing else. In processes with a history of other loads an opening of 100 kB cost one
+   * client several milliseconds more than another, which it did not by itself; V8's young generation is the suspect.
    */
   private readonly subjects: Readonly<Record<'edits' | 'openings', readonly SubjectProcess[]>>
   private round = 0
