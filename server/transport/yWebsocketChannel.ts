@@ -28,7 +28,9 @@ export class YWebsocketChannel implements Channel {
     if (first.type === 'ignored') return this.#dispatch(first) // of unknown length: nothing behind it can be read
     const messages: ClientMessage[] = [first]
     while (reader.remaining > 0) messages.push(this.#readNext(reader))
-    for (const message of messages.slice(1)) this.#session.check(message) // the first is, when it is taken, before all others
+    // An upload in front is looked through when it is taken, before anything comes of it: once is dear enough.
+    const isUpload = first.type === 'update' || first.type === 'syncStep2'
+    for (const message of isUpload ? messages.slice(1) : messages) this.#session.check(message)
     for (const message of messages) this.#dispatch(message)
   }
 

@@ -126,13 +126,15 @@ describe.each(protocols)('floods by a %s client', (protocol) => {
     await room.staysUp()
   })
 
-  test('C68: 200 questions for 4.5 MB by who does not read are answered a few times', async () => {
+  test('C68: 200 questions for 4.5 MB by who does not read are answered as far as it takes them, and once more', async () => {
     const room = await HostileRoom.open()
     await fill(room, 4.5 * MIB)
+    const sent = (): Promise<number> => room.metric('scriptorium_sent_bytes_total')
     const attacker = await room.join(protocol)
     attacker.forget()
     attacker.raw.pause()
     const before = memoryInUse()
+    const sentBefore = await sent()
     const question = attacker.wire.frame(attacker.address, message.step1(varUint(0)))
     atOnce(
       attacker,
@@ -144,11 +146,14 @@ describe.each(protocols)('floods by a %s client', (protocol) => {
     }
     await room.staysUp()
     expect(memoryInUse() - before).toBeLessThan(20 * MIB)
+    // How much a socket takes that nobody reads is the kernel's business: begun is no answer more than it took.
+    const begun = Math.ceil(((await sent()) - sentBefore) / (4.5 * MIB))
+    expect(begun).toBeGreaterThan(0)
+    expect(begun).toBeLessThan(10)
     attacker.raw.resume()
     await attacker.until(() => attacker.text === room.here.reader.text, 'it has caught up')
     await attacker.until(() => attacker.count('step1') === attacker.count('step2'), 'no answer is under way')
-    // What the kernel's buffers take has left, which is two or three of them and not ours to say; one follows at the end.
-    expect(attacker.count('step2')).toBeLessThanOrEqual(5)
+    expect(attacker.count('step2')).toBeLessThanOrEqual(begun + 1)
     await room.staysUp()
   })
 

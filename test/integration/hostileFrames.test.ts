@@ -272,6 +272,18 @@ test.each([
 })
 
 test.each([
+  ['an update that is none', message.update(hex('01 ff ff ff 0f 07 00'))],
+  ['a state vector that is none', message.step1(hex('05 01'))],
+  ['presence that is none', message.awareness(hex('05'))],
+])('C10: several messages in one y-websocket frame, the first of which is %s, are taken none', async (_what, bad) => {
+  const room = await HostileRoom.open()
+  const attacker = await room.attacker('y-websocket')
+  attacker.send(concat(bad, message.update(firstUpdate(EVIL, 'half'))))
+  expect((await attacker.closed()).code).toBe(1007)
+  await room.knowsNothingOf(EVIL)
+})
+
+test.each([
   ['an update of too many structs', message.update(collected(EVIL, 101))],
   [
     'a state vector of too many bytes',
