@@ -291,14 +291,14 @@ export class Link {
 
   #onOpen(socket: SocketLike): void {
     const now = this.#context.clock.now()
-    const counts = { sent: 0, arrived: 0 }
     const state: State = {
       name: 'open',
       since: now,
       socket,
       heardAt: now,
       askedAt: null,
-      ...counts,
+      sent: 0,
+      arrived: 0,
       progress: 'silent',
     }
     this.#become(state, { name: 'open', since: now })

@@ -280,7 +280,7 @@ export class Session implements UploadTarget {
     // An application may show what cannot be encoded: its edits leave all the same.
     attempt(() => presence.ride(messages))
     // Others read no further than the first message of a frame.
-    const isJoint = this.isOurs && !isHocuspocus && messages[1]
+    const isJoint = this.isOurs && !isHocuspocus && messages.length > 1
     for (const frame of isJoint ? [wire.join(messages)] : messages) this.#user.send(frame)
   }
 

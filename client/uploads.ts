@@ -17,7 +17,8 @@ const MAX_QUEUED = 256
 const MAX_FLIGHTS = 64
 /**
  * Milliseconds from one upload to the next with 'auto', at least and at most. Who types is slower than the least and does
- * not wait for it; programs are not, and a message for each of their edits costs more than the edit. Our server gathers for longer.
+ * not wait for it. Programs are faster, and a message for each of their edits costs more than the edit; our server gathers
+ * for as long or longer.
  */
 const MIN_GAP_MS = 16
 const MAX_GAP_MS = 50

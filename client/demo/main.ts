@@ -6,8 +6,8 @@ import { followTheme } from './ui/theme.ts'
 followTheme()
 documentName() // from here on the address has one
 addEventListener('hashchange', () => location.reload())
-if (windowRole() === 'split') void import('./split.ts').then(({ openSplit }) => openSplit())
-else openPage().catch(failed)
+const opened = windowRole() === 'split' ? import('./split.ts').then(({ openSplit }) => openSplit()) : openPage()
+opened.catch(failed)
 
 /** A part of the page did not come, as after an update of the server, or with the connection. */
 function failed(error: unknown): void {

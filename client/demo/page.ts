@@ -49,21 +49,23 @@ export async function openPage(): Promise<void> {
   text.start(showRefusal)
   const modes = new ModeSwitch(room, text)
   followScope(room, modes)
-  enter(modes)
+  const entered = enter(modes)
   // From here on one can write; what follows goes on around it.
   new People(room.awareness, new Follower(room.awareness, modes), byId('people')).start()
   const panels = wirePanels(room, modes, me)
   if (text.isShown) wireText(room, text)
   else wireMenu(byId('menu'), null)
   wireKeys({ modes, panels, comment: () => void comment(panels), network: () => panels.toggle(NETWORK) })
+  await entered
 }
 
 /** Shows the page the address asks for, with the caret in it: in the text at once, in the code when it is loaded. */
-function enter(modes: ModeSwitch): void {
-  const entered = modes.start()
-  if (windowRole() === 'second') return
-  if (modes.mode === 'text') modes.surface?.focus()
-  else void entered.then(() => modes.surface?.focus())
+async function enter(modes: ModeSwitch): Promise<void> {
+  const shown = modes.start()
+  const focus = (): void => void (windowRole() === 'second' || modes.surface?.focus())
+  if (modes.mode === 'text') focus()
+  await shown
+  if (modes.mode === 'code') focus()
 }
 
 function wireText(room: Room, text: TextEditor): void {

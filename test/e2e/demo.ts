@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import { expect } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import { ANSWERED_BY_THE_TEST, findChromium, launchChromium } from '../support/browser.ts'
 import { freePort, startServerProcess } from './serverProcess.ts'
 import type { ServerProcess } from './serverProcess.ts'
@@ -22,19 +22,15 @@ export const chromiumPath = findChromium()
 export class Demo {
   /** Console errors and warnings, failed requests, requests to elsewhere. Every test ends with this empty. */
   complaints: string[] = []
-  readonly #browser: Browser
+  #browser: Browser | null = null
   #server: ServerProcess | null = null
   #directory = ''
   #port = 0
   /** Whether a page may say that it misses the server. */
   #isServerMissed = false
 
-  private constructor(browser: Browser) {
-    this.#browser = browser
-  }
-
-  static async launch(): Promise<Demo> {
-    return new Demo(await launchChromium(chromiumPath ?? ''))
+  async launch(): Promise<void> {
+    this.#browser = await launchChromium(chromiumPath ?? '')
   }
 
   get origin(): string {
@@ -42,6 +38,7 @@ export class Demo {
   }
 
   get browser(): Browser {
+    if (this.#browser === null) throw new Error('the browser has not been launched')
     return this.#browser
   }
 
@@ -57,14 +54,14 @@ export class Demo {
   /** Fails the test when a page has complained. */
   async end(): Promise<void> {
     const complaints = [...this.complaints] // not what is broken off by the closing itself
-    await Promise.all(this.#browser.contexts().map((context) => context.close()))
+    await Promise.all(this.browser.contexts().map((context) => context.close()))
     await this.#server?.kill()
     await rm(this.#directory, { recursive: true, force: true })
     expect(complaints).toEqual([])
   }
 
-  close(): Promise<void> {
-    return this.#browser.close()
+  async close(): Promise<void> {
+    await this.#browser?.close()
   }
 
   /** SIGKILL. */
@@ -93,7 +90,7 @@ export class Demo {
 
   /** The same before it has gone anywhere. */
   async blank(options: BrowserContextOptions = {}): Promise<Page> {
-    const context = await this.#browser.newContext({ ...ANSWERED_BY_THE_TEST, ...options })
+    const context = await this.browser.newContext({ ...ANSWERED_BY_THE_TEST, ...options })
     const page = await context.newPage()
     this.listen(page)
     return page
@@ -120,6 +117,16 @@ export class Demo {
       if (!/^(?:data|blob):/.test(address) && !address.startsWith(this.origin)) complain(`asked elsewhere: ${address}`)
     })
   }
+}
+
+/** For the tests around: one browser, and for each of them a server of its own. */
+export function useDemo(): Demo {
+  const demo = new Demo()
+  beforeAll(() => demo.launch())
+  afterAll(() => demo.close())
+  beforeEach(() => demo.begin(), TEST_MS)
+  afterEach(() => demo.end())
+  return demo
 }
 
 /** Places the caret at the end of the text and types. */

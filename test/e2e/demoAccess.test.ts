@@ -1,7 +1,7 @@
 import { AxeBuilder } from '@axe-core/playwright'
 import type { Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { chromiumPath, Demo, networkPanel, says, sees, TEST_MS, write } from './demo.ts'
+import { describe, expect, test } from 'vitest'
+import { chromiumPath, networkPanel, says, sees, TEST_MS, useDemo, write } from './demo.ts'
 
 const SIZES = { wide: { width: 1280, height: 800 }, narrow: { width: 360, height: 740 } } as const
 const SCHEMES = ['light', 'dark'] as const
@@ -13,13 +13,7 @@ const LOOKS = Object.keys(SIZES).flatMap((size) =>
 )
 
 describe.skipIf(chromiumPath === undefined)('the demo: for everybody', { timeout: TEST_MS }, () => {
-  let demo: Demo
-  beforeAll(async () => {
-    demo = await Demo.launch()
-  })
-  afterAll(() => demo.close())
-  beforeEach(() => demo.begin(), TEST_MS)
-  afterEach(() => demo.end())
+  const demo = useDemo()
 
   test.each(LOOKS)('%s, %s: no serious fault in any part of the page', async (size, colorScheme) => {
     const page = await demo.open('#access', { viewport: SIZES[size], colorScheme, reducedMotion: 'reduce' })

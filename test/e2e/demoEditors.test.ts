@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
 import type { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { chromiumPath, code, Demo, paragraphs, says, sees, TEST_MS, WAIT_MS, write } from './demo.ts'
+import { afterEach, describe, expect, test } from 'vitest'
+import { chromiumPath, code, paragraphs, says, sees, TEST_MS, useDemo, WAIT_MS, write } from './demo.ts'
 import { paste } from './paste.ts'
 import { joinWithStockPeer } from './stockPeer.ts'
 
@@ -11,16 +11,10 @@ import { joinWithStockPeer } from './stockPeer.ts'
 const PICTURE = fileURLToPath(new URL('./pages/pixel.png', import.meta.url))
 
 describe.skipIf(chromiumPath === undefined)('the demo: what can be written', { timeout: TEST_MS }, () => {
-  let demo: Demo
+  const demo = useDemo()
   const providers: WebsocketProvider[] = []
-  beforeAll(async () => {
-    demo = await Demo.launch()
-  })
-  afterAll(() => demo.close())
-  beforeEach(() => demo.begin(), TEST_MS)
   afterEach(async () => {
     for (const provider of providers.splice(0)) provider.destroy()
-    await demo.end()
   })
 
   /** A document of a stock provider in this process, in sync. */

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import * as Y from 'yjs'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { chromiumPath, code, Demo, paragraphs, says, sees, TEST_MS, WAIT_MS } from './demo.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { chromiumPath, code, paragraphs, says, sees, TEST_MS, useDemo, WAIT_MS } from './demo.ts'
 
 const MARKDOWN = `# Field notes
 
@@ -32,18 +32,14 @@ const kept = true
 `
 
 describe.skipIf(chromiumPath === undefined)('the demo: files in and out', { timeout: TEST_MS }, () => {
-  let demo: Demo
+  const demo = useDemo()
   let directory: string
   beforeAll(async () => {
-    demo = await Demo.launch()
     directory = await mkdtemp(join(tmpdir(), 'scriptorium-files-'))
   })
   afterAll(async () => {
-    await demo.close()
     await rm(directory, { recursive: true, force: true })
   })
-  beforeEach(() => demo.begin(), TEST_MS)
-  afterEach(() => demo.end())
 
   /** Puts a file with this content through the page's import. */
   async function importAs(page: Page, name: string, content: string | Uint8Array): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { chromiumPath, Demo, says, TEST_MS } from './demo.ts'
+import { describe, expect, test } from 'vitest'
+import { chromiumPath, says, TEST_MS, useDemo } from './demo.ts'
 import { joinWithStockPeer } from './stockPeer.ts'
 
 /** Milliseconds. */
@@ -10,13 +10,7 @@ describe.skipIf(chromiumPath === undefined)(
   'the demo on a machine that does nothing else',
   { timeout: TEST_MS },
   () => {
-    let demo: Demo
-    beforeAll(async () => {
-      demo = await Demo.launch()
-    })
-    afterAll(() => demo.close())
-    beforeEach(() => demo.begin(), TEST_MS)
-    afterEach(() => demo.end())
+    const demo = useDemo()
 
     test('prints how long it takes from opening a page to its first key being elsewhere', async () => {
       const peer = await joinWithStockPeer(demo.origin, 'timing')

@@ -1,10 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { readFile } from 'node:fs/promises'
 import type { Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   chromiumPath,
-  Demo,
   networkPanel,
   paragraphs,
   rename,
@@ -12,6 +11,7 @@ import {
   sees,
   setOffline,
   TEST_MS,
+  useDemo,
   WAIT_MS,
   write,
 } from './demo.ts'
@@ -22,13 +22,7 @@ const FROM_WORD = fileURLToPath(new URL('./pages/word.html', import.meta.url))
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }
 
 describe.skipIf(chromiumPath === undefined)('the demo: what newcomers do', { timeout: TEST_MS }, () => {
-  let demo: Demo
-  beforeAll(async () => {
-    demo = await Demo.launch()
-  })
-  afterAll(() => demo.close())
-  beforeEach(() => demo.begin(), TEST_MS)
-  afterEach(() => demo.end())
+  const demo = useDemo()
 
   test('who opens a document and types has the caret before its first word', async () => {
     const author = await demo.open('#heading')

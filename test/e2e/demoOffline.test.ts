@@ -1,14 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { chromiumPath, code, Demo, networkPanel, says, sees, setOffline, TEST_MS, WAIT_MS, write } from './demo.ts'
+import { describe, expect, test } from 'vitest'
+import { chromiumPath, code, networkPanel, says, sees, setOffline, TEST_MS, useDemo, WAIT_MS, write } from './demo.ts'
 
 describe.skipIf(chromiumPath === undefined)('the demo: without a connection', { timeout: TEST_MS }, () => {
-  let demo: Demo
-  beforeAll(async () => {
-    demo = await Demo.launch()
-  })
-  afterAll(() => demo.close())
-  beforeEach(() => demo.begin(), TEST_MS)
-  afterEach(() => demo.end())
+  const demo = useDemo()
 
   test('offline edits survive a reload and arrive', async () => {
     const writer = await demo.open('#kept')

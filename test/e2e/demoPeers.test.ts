@@ -1,24 +1,20 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { chromiumPath, code, Demo, paragraphs, says, sees, TEST_MS, WAIT_MS, write } from './demo.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { chromiumPath, code, paragraphs, says, sees, TEST_MS, useDemo, WAIT_MS, write } from './demo.ts'
 import { buildPages, servePages, wholeDocument } from './pages.ts'
 
 describe.skipIf(chromiumPath === undefined)('the demo: beside stock providers', { timeout: TEST_MS }, () => {
-  let demo: Demo
+  const demo = useDemo()
   let built: string
   beforeAll(async () => {
     built = await mkdtemp(join(tmpdir(), 'scriptorium-pages-'))
     await buildPages(join(built, 'pages'))
-    demo = await Demo.launch()
   })
   afterAll(async () => {
-    await demo.close()
     await rm(built, { recursive: true, force: true })
   })
-  beforeEach(() => demo.begin(), TEST_MS)
-  afterEach(() => demo.end())
 
   test('two demo pages, CodeMirror on y-websocket and Tiptap on HocuspocusProvider share one room', async () => {
     const room = 'mixed/Straße 1'

@@ -1,16 +1,19 @@
 import type { Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { authenticated } from '../../shared/wire/messages.ts'
-import { chromiumPath, Demo, says, sees, TEST_MS, WAIT_MS, write } from './demo.ts'
+import { chromiumPath, says, sees, TEST_MS, useDemo, WAIT_MS, write } from './demo.ts'
 
 describe.skipIf(chromiumPath === undefined)('the demo: what the status line says', { timeout: TEST_MS }, () => {
-  let demo: Demo
-  beforeAll(async () => {
-    demo = await Demo.launch()
+  const demo = useDemo()
+
+  test('a page of which a part does not come says so', async () => {
+    const page = await demo.blank()
+    await page.route(/\/assets\/text-/, (route) => route.abort())
+    await page.goto(`${demo.origin}/#torn`)
+    await page.locator('.toast', { hasText: 'A part of this page could not be loaded' }).waitFor()
+    expect(demo.complaints.join()).toContain('/assets/text-')
+    demo.complaints = [] // they were expected
   })
-  afterAll(() => demo.close())
-  beforeEach(() => demo.begin(), TEST_MS)
-  afterEach(() => demo.end())
 
   test('every word in its order: connecting, saved, saving, lost, offline, back', async () => {
     const page = await demo.blank()

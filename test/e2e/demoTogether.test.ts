@@ -1,29 +1,23 @@
 import type { Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   chromiumPath,
   code,
-  Demo,
   nameOf,
+  networkPanel,
   paragraphs,
   rename,
   says,
   sees,
   setOffline,
-  networkPanel,
   TEST_MS,
+  useDemo,
   WAIT_MS,
   write,
 } from './demo.ts'
 
 describe.skipIf(chromiumPath === undefined)('the demo: several people in one document', { timeout: TEST_MS }, () => {
-  let demo: Demo
-  beforeAll(async () => {
-    demo = await Demo.launch()
-  })
-  afterAll(() => demo.close())
-  beforeEach(() => demo.begin(), TEST_MS)
-  afterEach(() => demo.end())
+  const demo = useDemo()
 
   test('P1: two people write at once, the server is killed meanwhile, and nothing anyone has seen is lost', async () => {
     const first = await demo.open('#shared text')

@@ -1,7 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { FakeDevice } from '../../client/testing/index.ts'
 import { ClientWorld } from './clientWorld.ts'
-import type { Opened, Options } from './clientWorld.ts'
 
 let world = new ClientWorld()
 
@@ -11,14 +9,6 @@ afterEach(() => {
   world = new ClientWorld()
 })
 
-async function openSynced(options: Options = {}, device = world.device()): Promise<Opened & { device: FakeDevice }> {
-  const opened = world.open(device, options)
-  await world.pass(1_000)
-  expect(opened.provider.synced).toBe(true)
-  opened.sent.length = 0
-  return { ...opened, device }
-}
-
 describe('a frame that cannot be read', () => {
   test.each([
     ['ends too early', [0, 2, 200]],
@@ -27,7 +17,7 @@ describe('a frame that cannot be read', () => {
     ['holds an update that cannot be read', [0, 2, 3, 255, 255, 255]],
     ['holds a state that cannot be read', [0, 1, 3, 255, 255, 255]],
   ])('because it %s is reported, and the connection made anew', async (_what, bytes) => {
-    const { provider, device, type } = await openSynced()
+    const { provider, device, type } = await world.openSynced()
     const errors: string[] = []
     provider.on('error', ({ code }) => errors.push(code))
     world.say(new Uint8Array(bytes))
@@ -41,7 +31,7 @@ describe('a frame that cannot be read', () => {
   test('because of what somebody says about himself is reported to the page, and harms nothing else', async () => {
     const thrown = vi.fn()
     vi.stubGlobal('reportError', thrown)
-    const { provider, device, type } = await openSynced()
+    const { provider, device, type } = await world.openSynced()
     world.say(new Uint8Array([1, 5, 1, 7, 9, 1, 123]))
     await world.pass(10_000)
     expect([thrown.mock.calls.length, device.network.opened, provider.synced]).toEqual([1, 1, true])
@@ -51,7 +41,7 @@ describe('a frame that cannot be read', () => {
   })
 
   test('because nobody knows its number is ignored', async () => {
-    const { provider, device } = await openSynced()
+    const { provider, device } = await world.openSynced()
     const errors: string[] = []
     provider.on('error', ({ code }) => errors.push(code))
     for (const number of [4, 5, 9, 50, 101, 113, 119, 124]) world.say(new Uint8Array([number, 1, 2, 3]))
@@ -122,7 +112,7 @@ describe('a listener of the application that throws', () => {
   })
 
   test('to its own messages is reported, and stops nothing', async () => {
-    const { provider, device } = await openSynced()
+    const { provider, device } = await world.openSynced()
     provider.messageHandlers[50] = () => {
       throw mistake
     }
@@ -133,7 +123,7 @@ describe('a listener of the application that throws', () => {
 })
 
 test('who connects again as soon as it hears of a close gets one connection, and each event once', async () => {
-  const { provider, device, states } = await openSynced()
+  const { provider, device, states } = await world.openSynced()
   const events: string[] = []
   provider.on('status', ({ status }) => events.push(status))
   provider.on('connection-close', () => provider.connect())

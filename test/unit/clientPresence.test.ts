@@ -2,11 +2,8 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { readAwareness } from '../../shared/wire/awareness.ts'
-import type { ClientMessage } from '../../shared/wire/messages.ts'
-import { readMessage } from '../../shared/wire/messages.ts'
-import { Reader } from '../../shared/wire/reader.ts'
 import { ForeignServer } from './clientServers.ts'
-import { ClientWorld } from './clientWorld.ts'
+import { ClientWorld, messagesIn } from './clientWorld.ts'
 import type { Opened } from './clientWorld.ts'
 
 let world = new ClientWorld()
@@ -15,14 +12,6 @@ afterEach(() => {
   world.destroy()
   world = new ClientWorld()
 })
-
-/** What a frame holds. */
-function messagesIn(frame: Uint8Array): ClientMessage[] {
-  const reader = new Reader(frame)
-  const messages: ClientMessage[] = []
-  while (reader.remaining > 0) messages.push(readMessage(reader))
-  return messages
-}
 
 function caretIn(json: Uint8Array): number {
   return (JSON.parse(Buffer.from(json).toString()) as { caret: number }).caret

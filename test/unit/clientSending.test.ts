@@ -4,11 +4,9 @@ import { WebsocketProvider } from '../../client/index.ts'
 import { FakeNetwork, FakeServer } from '../../client/testing/index.ts'
 import type { FakeDevice, LinkEnd } from '../../client/testing/index.ts'
 import { HELLO_TYPE } from '../../shared/wire/hello.ts'
-import { readMessage } from '../../shared/wire/messages.ts'
-import { Reader } from '../../shared/wire/reader.ts'
 import { ForeignServer } from './clientServers.ts'
-import { ClientWorld, ROOM, SERVER_URL } from './clientWorld.ts'
-import type { Opened, Options } from './clientWorld.ts'
+import { ClientWorld, messagesIn, ROOM, SERVER_URL } from './clientWorld.ts'
+import type { Opened } from './clientWorld.ts'
 
 let world = new ClientWorld()
 
@@ -18,14 +16,6 @@ afterEach(() => {
   world = new ClientWorld()
 })
 
-async function openSynced(options: Options = {}, device = world.device()): Promise<Opened & { device: FakeDevice }> {
-  const opened = world.open(device, options)
-  await world.pass(1_000)
-  expect(opened.provider.synced).toBe(true)
-  opened.sent.length = 0
-  return { ...opened, device }
-}
-
 /** First two bytes of what was sent: `0 2` is an Update, `0 1` a SyncStep2, `102` a probe. */
 function kinds(sent: readonly Uint8Array[]): string[] {
   return sent.map(([first, second]) => (first === 0 ? `${String(first)} ${String(second)}` : String(first)))
@@ -33,7 +23,7 @@ function kinds(sent: readonly Uint8Array[]): string[] {
 
 describe('edits', () => {
   test('of one turn leave together, at its end, and leave no timer behind', async () => {
-    const { type, sent } = await openSynced()
+    const { type, sent } = await world.openSynced()
     const before = world.clock.timers
     for (const letter of 'abc') type(letter)
     expect(sent).toEqual([])
@@ -44,7 +34,7 @@ describe('edits', () => {
   })
 
   test('are gathered for flushDelay, and sent at once by flush', async () => {
-    const { provider, type, sent } = await openSynced({ flushDelay: 200 })
+    const { provider, type, sent } = await world.openSynced({ flushDelay: 200 })
     type('a')
     await world.pass(150)
     type('b')
@@ -59,7 +49,7 @@ describe('edits', () => {
   })
 
   test('of a program, one a millisecond, leave in one frame for each 16 ms; the first waits for nobody', async () => {
-    const { type, sent } = await openSynced()
+    const { type, sent } = await world.openSynced()
     type('x')
     world.clock.flush()
     expect(kinds(sent)).toEqual(['0 2'])
@@ -74,7 +64,7 @@ describe('edits', () => {
   })
 
   test('are gathered for up to 50 ms on a slow connection', async () => {
-    const { type, sent } = await openSynced({}, world.device({ latencyMs: 200 }))
+    const { type, sent } = await world.openSynced({}, world.device({ latencyMs: 200 }))
     await world.pass(10_000)
     sent.length = 0
     for (let count = 0; count < 50; count += 1) {
@@ -88,7 +78,7 @@ describe('edits', () => {
 
   test('are merged while the socket has not sent what it was given', async () => {
     const device = world.device({ bytesPerSecond: 100_000 })
-    const { provider, type, sent } = await openSynced({}, device)
+    const { provider, type, sent } = await world.openSynced({}, device)
     type('x'.repeat(400_000))
     await world.pass(10)
     for (let count = 0; count < 700; count += 1) {
@@ -102,12 +92,12 @@ describe('edits', () => {
   })
 
   test('made just before disconnect or destroy are still sent', async () => {
-    const first = await openSynced()
+    const first = await world.openSynced()
     first.type('a')
     first.provider.disconnect()
     await world.pass(100)
     expect(world.saved).toBe('a')
-    const second = await openSynced()
+    const second = await world.openSynced()
     second.type('b')
     second.provider.destroy()
     await world.pass(100)
@@ -115,7 +105,7 @@ describe('edits', () => {
   })
 
   test('leave at once when the page is hidden: it may be gone before their time has come', async () => {
-    const { type, device } = await openSynced()
+    const { type, device } = await world.openSynced()
     type('a')
     await world.pass(2)
     type('b')
@@ -125,7 +115,7 @@ describe('edits', () => {
   })
 
   test('are sent as a difference when the connection comes back, once, and our presence with it', async () => {
-    const { provider, type, sent, device } = await openSynced()
+    const { provider, type, sent, device } = await world.openSynced()
     provider.awareness.setLocalStateField('name', 'me')
     await world.pass(1_000)
     sent.length = 0
@@ -138,8 +128,7 @@ describe('edits', () => {
     device.page.fire('online')
     await world.pass(1_000)
     expect(kinds(sent)).toEqual(['0 0', '0 1', '102'])
-    const reader = new Reader(sent[1] ?? new Uint8Array())
-    expect([readMessage(reader).type, readMessage(reader).type]).toEqual(['syncStep2', 'awareness'])
+    expect(sent.map((frame) => messagesIn(frame).map((message) => message.type))[1]).toEqual(['syncStep2', 'awareness'])
     expect(world.saved).toBe('abc')
   })
 
@@ -157,7 +146,7 @@ describe('edits', () => {
   test('that the server has lost are noticed, brought back and counted', async () => {
     let current = new FakeServer()
     world = new ClientWorld({ wrap: () => ({ accept: (end, url) => current.accept(end, url) }) })
-    const { provider, type } = await openSynced()
+    const { provider, type } = await world.openSynced()
     type('precious')
     await world.pass(10_000)
     expect(provider.unsavedChanges).toBe(0)
@@ -172,7 +161,7 @@ describe('edits', () => {
 
 describe('a proof', () => {
   test('is asked for once while storage is slow, however much is typed', async () => {
-    const { provider, type, sent } = await openSynced()
+    const { provider, type, sent } = await world.openSynced()
     world.server.hold()
     for (let count = 0; count < 40; count += 1) {
       type('x')
@@ -186,7 +175,7 @@ describe('a proof', () => {
   })
 
   test('never covers edits made after the question', async () => {
-    const { provider, type } = await openSynced({}, world.device({ latencyMs: 100 }))
+    const { provider, type } = await world.openSynced({}, world.device({ latencyMs: 100 }))
     type('a')
     const first = provider.whenSaved()
     await world.pass(150)
@@ -204,7 +193,7 @@ describe('a proof', () => {
   })
 
   test('of edits from before a connection was lost does not come from the next one by mistake', async () => {
-    const { provider, type, device } = await openSynced()
+    const { provider, type, device } = await world.openSynced()
     world.server.hold()
     type('a')
     const saved = provider.whenSaved()
@@ -225,7 +214,7 @@ describe('a proof', () => {
 
 describe('our server', () => {
   test('is asked by ?v=1 who it is, and nothing of ours is said before it has answered', async () => {
-    const { provider } = await openSynced({ params: { a: 'b' } })
+    const { provider } = await world.openSynced({ params: { a: 'b' } })
     expect(world.urls.map((url) => url.search)).toEqual(['?v=1&a=b'])
     expect(provider.ackLevel).toBe('durable')
     expect(provider.url).toBe(`${SERVER_URL}/${ROOM}?a=b`)
@@ -248,7 +237,7 @@ test('a round trip is measured by the hello, whatever the document takes to come
 describe('a server that is not ours', () => {
   async function openForeign(): Promise<Opened & { device: FakeDevice }> {
     world = new ClientWorld({ dialect: 'y-websocket', wrap: (server) => new ForeignServer(server) })
-    return openSynced()
+    return world.openSynced()
   }
 
   test('is never sent a frame it does not know, whatever happens', async () => {
@@ -285,7 +274,7 @@ describe('a server that is not ours', () => {
   })
 
   test('may take the place of ours behind the same address, and is then treated as what it is', async () => {
-    const { provider, device, type } = await openSynced()
+    const { provider, device, type } = await world.openSynced()
     expect(provider.ackLevel).toBe('durable')
     const other = new ClientWorld({ dialect: 'y-websocket', wrap: (server) => new ForeignServer(server) })
     device.network.cut()
@@ -333,7 +322,7 @@ describe('a server that is not ours', () => {
 })
 
 test('the hello of a newer server is understood as far as it can be', async () => {
-  const { provider, type } = await openSynced()
+  const { provider, type } = await world.openSynced()
   world.say(new Uint8Array([HELLO_TYPE, 5, 2, 3, 9, 9, 9]))
   type('x')
   await world.pass(1_000)

@@ -1,8 +1,12 @@
+import { expect } from 'vitest'
 import * as Y from 'yjs'
 import { WebsocketProvider } from '../../client/index.ts'
 import type { ProviderOptions } from '../../client/index.ts'
 import { FakeClock, FakeDevice, FakeServer } from '../../client/testing/index.ts'
 import type { Acceptor, Dialect, LinkEnd, NetworkConditions } from '../../client/testing/index.ts'
+import type { ClientMessage } from '../../shared/wire/messages.ts'
+import { readMessage } from '../../shared/wire/messages.ts'
+import { Reader } from '../../shared/wire/reader.ts'
 
 export const ROOM = 'room'
 export const SERVER_URL = 'ws://server.test'
@@ -19,6 +23,14 @@ export interface Opened {
   readonly sent: Uint8Array[]
   readonly type: (text: string) => void
   readonly text: string
+}
+
+/** What a frame holds. */
+export function messagesIn(frame: Uint8Array): ClientMessage[] {
+  const reader = new Reader(frame)
+  const messages: ClientMessage[] = []
+  while (reader.remaining > 0) messages.push(readMessage(reader))
+  return messages
 }
 
 /** A server, a clock, and any number of devices. */
@@ -75,6 +87,15 @@ export class ClientWorld {
     }
     this.#opened.push(opened)
     return opened
+  }
+
+  /** The same, and a second later: in sync, and what was said until then is forgotten. */
+  async openSynced(options: Options = {}, device = this.device()): Promise<Opened & { readonly device: FakeDevice }> {
+    const opened = this.open(device, options)
+    await this.pass(1_000)
+    expect(opened.provider.synced).toBe(true)
+    opened.sent.length = 0
+    return { ...opened, device }
   }
 
   /** Lets `milliseconds` pass. */
