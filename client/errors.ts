@@ -5,7 +5,7 @@ export class AccessDeniedError extends ScriptoriumError<'ACCESS_DENIED'> {
   readonly closeCode: number
 
   constructor(reason: string, closeCode: number) {
-    super('ACCESS_DENIED', reason === '' ? 'access denied' : reason)
+    super('ACCESS_DENIED', reason || 'access denied')
     this.closeCode = closeCode
   }
 }

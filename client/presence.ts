@@ -85,15 +85,16 @@ export class Presence {
   /**
    * Adds what waits to be told to the messages that leave for the server with an edit: it costs nothing then, and the
    * cursor comes when its text does. Not so when the last was told less than half a throttle ago.
-   *
-   * @throws whatever the application's state does when it is encoded
    */
   ride(messages: Uint8Array[]): void {
     const { clock, throttle, tell } = this.#options
     if (this.#cancel === null || clock.now() < this.#sentAt + throttle / 2) return
-    const own = this.#take()
-    messages.push(own)
-    tell(own)
+    // An application may show what cannot be encoded: its edits leave all the same.
+    attempt(() => {
+      const own = this.#take()
+      messages.push(own)
+      tell(own)
+    })
   }
 
   readonly #onUpdate = ({ added, updated, removed }: Changes, from: unknown): void => {

@@ -121,7 +121,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   /** As a handler of the provider's, for every message it has no other for. */
   // oxlint-disable-next-line max-params -- y-websocket's signature
   readonly handle: MessageHandler<Provider> = (encoder, decoder, _provider, emitSynced, messageType) => {
-    this.session.read(messageType, decoder, encoder, emitSynced ? 'server' : 'tab')
+    this.session.read(messageType, decoder, () => encoder, emitSynced ? 'server' : 'tab')
   }
 
   get isWanted(): boolean {
@@ -235,10 +235,10 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     }
   }
 
-  readonly #read: MessageReader = (type, decoder, encoder, from) => {
+  readonly #read: MessageReader = (type, decoder, reply, from) => {
     const handler = this.#provider.messageHandlers[type]
-    if (handler === undefined || handler === this.handle) return this.session.read(type, decoder, encoder, from)
-    attempt(() => handler(encoder, decoder, this.#provider, from === 'server', type))
+    if (handler === undefined || handler === this.handle) return this.session.read(type, decoder, reply, from)
+    attempt(() => handler(reply(), decoder, this.#provider, from === 'server', type))
     return false // who knows how much of the frame it has read
   }
 
@@ -255,9 +255,14 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   }
 
   #count(direction: Frame['direction'], bytes: Uint8Array): void {
-    const way = direction === 'in' ? 'In' : 'Out'
-    this.traffic[`frames${way}`] += 1
-    this.traffic[`bytes${way}`] += bytes.length
+    const { traffic } = this
+    if (direction === 'in') {
+      traffic.framesIn += 1
+      traffic.bytesIn += bytes.length
+    } else {
+      traffic.framesOut += 1
+      traffic.bytesOut += bytes.length
+    }
     this.#provider.emit('frame', [{ direction, bytes }])
   }
 

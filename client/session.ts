@@ -6,7 +6,7 @@ import { applyAwarenessUpdate } from 'y-protocols/awareness'
 import type { Awareness } from 'y-protocols/awareness'
 import type { Doc } from 'yjs'
 import { applyUpdate, decodeUpdate, encodeStateAsUpdate, encodeStateVector } from 'yjs'
-import { Feature, HELLO_TYPE } from '../shared/wire/hello.ts'
+import { FEATURE_DURABLE, HELLO_TYPE } from '../shared/wire/hello.ts'
 import type { Changes } from './changes.ts'
 import type { ClientClock } from './environment.ts'
 import type { Link } from './link.ts'
@@ -27,8 +27,8 @@ const EMPTY_UPDATE_BYTES = 2
 /** Who said something. */
 export type Source = 'server' | 'tab'
 
-/** Reads the rest of a message; what it writes goes back to where the message came from. */
-export type MessageReader = (type: number, decoder: Decoder, encoder: Encoder, from: Source) => boolean
+/** Reads the rest of a message; what is written into `reply()` goes back to where the message came from. */
+export type MessageReader = (type: number, decoder: Decoder, reply: () => Encoder, from: Source) => boolean
 
 /** Who uses a session, and is told what the server says. */
 export interface SessionUser {
@@ -56,6 +56,14 @@ export interface SessionParts {
   readonly isHocuspocus: boolean
 }
 
+/** An update that is counted and has not been confirmed. */
+interface Upload {
+  /** Number of the last edit in it. */
+  readonly version: number
+  /** `bytesSent` after it. */
+  readonly sent: number
+}
+
 interface Question {
   readonly at: number
   /** `bytesSent` before it: what an answer proves to have arrived. */
@@ -71,6 +79,8 @@ export class Session implements UploadTarget {
   /** Both are kept between connections, until another server's first message says otherwise. */
   #level: AckLevel = 'none'
   #isOurs = false
+  /** Those of this connection, oldest first. */
+  #uploads: Upload[] = []
   /** Whether the server has said anything on this connection. */
   #isHeard = false
   #hasBegun = false
@@ -101,7 +111,7 @@ export class Session implements UploadTarget {
     return this.#parts.progress.scope === 'read-write'
   }
 
-  /** Scriptorium, which answers probes. */
+  /** Scriptorium, which answers probes, and says by itself what is saved of the updates it is sent. */
   get isOurs(): boolean {
     return this.#isOurs
   }
@@ -159,6 +169,7 @@ export class Session implements UploadTarget {
     this.#cancelTelling = null
     this.#requests = []
     this.#question = null
+    this.#uploads = []
     this.#parts.uploads.leave()
   }
 
@@ -169,8 +180,9 @@ export class Session implements UploadTarget {
     this.#user.send(wire.probe(uploads.saved))
   }
 
-  sendUpdate(update: Uint8Array): void {
-    this.#tell([wire.syncUpdate(update)])
+  sendUpdate(update: Uint8Array, version: number): void {
+    this.#tell([this.isOurs ? wire.countedUpdate(update) : wire.syncUpdate(update)])
+    if (this.isOurs) this.#uploads.push({ version, sent: this.#parts.link.bytesSent })
   }
 
   /** A token that replaces the last one, for servers that have said, on this connection, that they know such a message. */
@@ -187,15 +199,16 @@ export class Session implements UploadTarget {
   /** Reads everything in a frame. @returns what is to be sent back */
   receive(data: Uint8Array, from: Source, read: MessageReader): Uint8Array | null {
     const decoder = createDecoder(data)
-    const encoder = createEncoder()
+    const encoders: Encoder[] = []
+    const reply = (): Encoder => (encoders[0] ??= createEncoder()) // most messages need none
     let isKnown = true
     while (isKnown && hasContent(decoder)) {
       const type = readVarUint(decoder)
       if (from === 'server') this.#recognise(type)
-      isKnown = read(type, decoder, encoder, from)
+      isKnown = read(type, decoder, reply, from)
     }
-    const reply = toUint8Array(encoder)
-    return reply.length > 1 ? reply : null // a handler that has nothing to say may have written its number
+    const [said] = encoders.map(toUint8Array)
+    return said && said.length > 1 ? said : null // a handler that has nothing to say may have written its number
   }
 
   /** Our server's first message on a connection is a hello; nobody else ever sends one. */
@@ -208,16 +221,16 @@ export class Session implements UploadTarget {
   }
 
   /** What every y-websocket client understands. */
-  readonly read: MessageReader = (type, decoder, encoder, from) => {
+  readonly read: MessageReader = (type, decoder, reply, from) => {
     switch (type) {
       case wire.messageSync:
-        this.#readSync(decoder, encoder, from)
+        this.#readSync(decoder, reply, from)
         return true
       case wire.messageAwareness:
         this.#applyPresence(readVarUint8Array(decoder))
         return true
       case wire.messageQueryAwareness:
-        writeUint8Array(encoder, this.#parts.presence.everybody())
+        writeUint8Array(reply(), this.#parts.presence.everybody())
         return true
       default:
         return from === 'server' && this.#readServerMessage(type, decoder)
@@ -232,6 +245,9 @@ export class Session implements UploadTarget {
       case wire.messageProbe:
         this.#answered()
         this.#parts.uploads.confirm(readVarUint(createDecoder(readVarUint8Array(decoder))))
+        return true
+      case wire.messageConfirmation:
+        this.#confirm(readVarUint(createDecoder(readVarUint8Array(decoder))))
         return true
       case HELLO_TYPE:
         this.#readHello(createDecoder(readVarUint8Array(decoder)))
@@ -248,11 +264,11 @@ export class Session implements UploadTarget {
     }
   }
 
-  #readSync(decoder: Decoder, encoder: Encoder, from: Source): void {
+  #readSync(decoder: Decoder, reply: () => Encoder, from: Source): void {
     const type = readVarUint(decoder)
     const payload = readVarUint8Array(decoder)
     if (type === 0) {
-      if (from === 'tab') writeUint8Array(encoder, wire.syncStep2(encodeStateAsUpdate(this.#parts.doc, payload)))
+      if (from === 'tab') writeUint8Array(reply(), wire.syncStep2(encodeStateAsUpdate(this.#parts.doc, payload)))
       else this.#upload(payload)
     } else if (from === 'tab') this.#apply(payload, from)
     else if (type === 1) this.#takeState(payload)
@@ -277,8 +293,7 @@ export class Session implements UploadTarget {
   /** With our presence, if that waits to be told. */
   #tell(messages: Uint8Array[]): void {
     const { presence, isHocuspocus } = this.#parts
-    // An application may show what cannot be encoded: its edits leave all the same.
-    attempt(() => presence.ride(messages))
+    presence.ride(messages)
     // Others read no further than the first message of a frame.
     const isJoint = this.isOurs && !isHocuspocus && messages.length > 1
     for (const frame of isJoint ? [wire.join(messages)] : messages) this.#user.send(frame)
@@ -298,7 +313,7 @@ export class Session implements UploadTarget {
     this.#isLive = true
     const { uploads, doc } = this.#parts
     const { isSaved } = uploads
-    uploads.cover(false, this, () => isSaved || this.sendUpdate(encodeStateAsUpdate(doc)))
+    uploads.cover(false, this, () => isSaved || this.sendUpdate(encodeStateAsUpdate(doc), uploads.made))
   }
 
   #applyPresence(states: Uint8Array): void {
@@ -338,8 +353,16 @@ export class Session implements UploadTarget {
   #readHello(payload: Decoder): void {
     this.#measure() // it is said within 10 ms, whatever has to be loaded before the rest
     readVarUint(payload) // the version: what is known of 1 holds for all
-    this.#level = readVarUint(payload) & Feature.durable ? 'durable' : 'received'
+    this.#level = readVarUint(payload) & FEATURE_DURABLE ? 'durable' : 'received'
     this.#isOurs = true
+  }
+
+  /** So many more are saved. */
+  #confirm(count: number): void {
+    const newest = this.#uploads.splice(0, count).pop()
+    if (newest === undefined) return
+    this.#parts.link.arrived(newest.sent)
+    this.#parts.uploads.confirm(newest.version)
   }
 
   #ask(isQuick: boolean): void {

@@ -2,9 +2,6 @@ import type { ClientClock } from './environment.ts'
 import { ProviderError } from './errors.ts'
 import type { TokenContext, TokenSource } from './options.ts'
 
-/** Milliseconds before a token ends at which another one is asked for. */
-const MARGIN_MS = 60_000
-
 type Reason = TokenContext['reason']
 
 interface Listeners {
@@ -74,32 +71,22 @@ export class Tokens {
     }
   }
 
+  /** What that takes is loaded then: most tokens are given as they are. */
   #watchExpiry(token: string, source: Exclude<TokenSource, string>): void {
     this.#cancel?.()
-    const left = lifetime(token)
-    if (left === null || this.#source === null) return
-    const wait = Math.max(left - MARGIN_MS, left / 2)
-    if (wait <= 0) return
-    // Timers take 31 bits; who has weeks may as well be asked sooner.
-    this.#cancel = this.#clock.after(Math.min(wait, 0x7fff_ffff), () => this.#renew(source))
+    import('./tokenExpiry.ts').then(
+      ({ renewalDelay }) => {
+        const wait = renewalDelay(token)
+        if (wait === null || this.#current !== token || this.#source === null) return
+        this.#cancel = this.#clock.after(wait, () => this.#renew(source))
+      },
+      (error: unknown) => this.#on.failure(new ProviderError('TOKEN_FAILED', 'token will not be renewed', error)),
+    )
   }
 
   #renew(source: Exclude<TokenSource, string>): void {
     this.forget()
     this.#reason = 'expiring'
     this.#ask(source).then(this.#on.renewed, this.#on.failure)
-  }
-}
-
-/** Milliseconds a JWT is still good for; null when it is no JWT or has no end. */
-function lifetime(token: string): number | null {
-  const [, payload = ''] = token.split('.')
-  try {
-    // Base64 of the kind made for URLs. What is not ASCII comes out wrong, and is not looked at.
-    const claims = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))) as { exp?: unknown } | null
-    const end = claims?.exp
-    return typeof end === 'number' ? end * 1000 - Date.now() : null
-  } catch {
-    return null // not a JWT after all: its end is the server's business
   }
 }

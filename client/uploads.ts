@@ -1,11 +1,11 @@
 import { mergeUpdates } from 'yjs'
 import type { ClientClock } from './environment.ts'
 import { later } from './later.ts'
-import type { AckLevel } from './status.ts'
 
-/** Milliseconds after an upload until the server is asked whether it is saved; usually its echo has said so before. */
-const PROOF_DELAY_MS = 100
-/** The same for servers that are not ours: they are asked for what we lack, which is more work. */
+/**
+ * Milliseconds after an upload until a server that does not confirm is asked whether it is saved; usually its echo has
+ * said so before. It is asked for what we lack, which is more work than an answer is worth.
+ */
 const QUESTION_DELAY_MS = 1_000
 /** Unsent bytes of a socket above which edits are kept back and merged. */
 const HIGH_WATER_BYTES = 256 * 1024
@@ -13,7 +13,7 @@ const HIGH_WATER_BYTES = 256 * 1024
 const DRAIN_POLL_MS = 50
 /** Edits kept back that are merged into one. */
 const MAX_QUEUED = 256
-/** Uploads whose echo is waited for; beyond that a proof covers them. */
+/** Uploads that are waited for one by one. */
 const MAX_FLIGHTS = 64
 /**
  * Milliseconds from one upload to the next with 'auto', at least and at most. Who types is slower than the least and does
@@ -42,10 +42,12 @@ export interface UploadTarget {
   readonly bufferedAmount: number
   /** Milliseconds; null while unknown. */
   readonly roundTrip: number | null
-  readonly level: AckLevel
+  /** Whether it says by itself what is saved. */
+  readonly isOurs: boolean
   /** False while the server refuses whatever comes from us: then nothing it says proves anything. */
   readonly isWritable: boolean
-  sendUpdate(update: Uint8Array): void
+  /** @param version of the last edit in it, for `confirm` */
+  sendUpdate(update: Uint8Array, version: number): void
   /** Asks whether everything sent so far is saved; the answer comes as `confirm(version)`. */
   askForProof(version: number): void
 }
@@ -122,16 +124,12 @@ export class Uploads {
    * @param send sends it: whoever looks on may edit, and that is not in it and has to follow
    */
   cover(isLacking: boolean, target: UploadTarget, send: () => void): void {
-    const since = this.unsavedSince
     const isFirst = this.#target === null
     this.leave()
     this.#target = target
     // What was saved once, or came from another tab, is missing on the server.
     if (this.isSaved && isLacking) this.#count(1)
-    this.#sent = this.#made
-    const now = this.#clock.now()
-    if (!this.isSaved) this.#flights.push({ version: this.#made, bytes: null, since: since ?? now, at: now })
-    this.#since = null
+    if (!this.isSaved) this.#depart(null)
     send()
     // Some servers answer each question with this one: asked again at once, they would never come to an end.
     if (isFirst) this.#ask()
@@ -156,15 +154,21 @@ export class Uploads {
     const target = this.#target
     if (target === null || this.#queue.length === 0) return
     const update = mergeUpdates(this.#takeQueue())
-    const now = this.#clock.now()
-    const isFull = this.#flights.length >= MAX_FLIGHTS
-    if (isFull) this.#flights = []
-    this.#flights.push({ version: this.#made, bytes: isFull ? null : update, since: this.#since ?? now, at: now })
-    this.#since = null
-    this.#flushedAt = now
-    this.#sent = this.#made
-    target.sendUpdate(update)
+    this.#flushedAt = this.#depart(update)
+    target.sendUpdate(update, this.#sent)
     this.#askLater(target)
+  }
+
+  /** All there is leaves. @returns now */
+  #depart(bytes: Uint8Array | null): number {
+    const now = this.#clock.now()
+    // Beyond that the newest is waited for.
+    const last = this.#flights.length < MAX_FLIGHTS ? null : this.#flights.pop()
+    const { since, at } = last ?? { since: this.#since ?? now, at: now }
+    this.#flights.push({ version: this.#made, bytes: last ? null : bytes, since, at })
+    this.#since = null
+    this.#sent = this.#made
+    return now
   }
 
   /** Sends everything and asks at once whether it is saved. */
@@ -222,9 +226,8 @@ export class Uploads {
   /** Asks when the oldest upload has waited for its echo long enough. */
   #askLater(target: UploadTarget): void {
     const oldest = this.#flights[0]
-    if (oldest === undefined || this.#cancelProof !== null) return
-    const delay = target.level === 'durable' ? PROOF_DELAY_MS : QUESTION_DELAY_MS
-    const wait = oldest.at + delay - this.#clock.now()
+    if (oldest === undefined || this.#cancelProof !== null || target.isOurs) return
+    const wait = oldest.at + QUESTION_DELAY_MS - this.#clock.now()
     if (wait <= 0 && this.#asked > this.#saved) return // asked already; the answer brings us back here
     if (wait <= 0) return this.#ask()
     this.#cancelProof = this.#clock.after(wait, () => {

@@ -22,6 +22,11 @@ export const messageSyncStatus = 8
 /** y-sweet and ours: returned unchanged once all before it is saved. */
 export const messageProbe = 102
 
+/** Ours: so many more of the session's counted updates are saved, in their order. */
+export const messageConfirmation = 113
+/** Ours: an update that is counted. */
+const messageCountedUpdate = 114
+
 /** Bytes that `write` writes after these numbers. */
 function encode(head: readonly number[], write?: (encoder: Encoder) => void): Uint8Array {
   const encoder = createEncoder()
@@ -36,6 +41,7 @@ const withBytes = (head: readonly number[], bytes: Uint8Array): Uint8Array =>
 export const syncStep1 = (vector: Uint8Array): Uint8Array => withBytes([messageSync, 0], vector)
 export const syncStep2 = (update: Uint8Array): Uint8Array => withBytes([messageSync, 1], update)
 export const syncUpdate = (update: Uint8Array): Uint8Array => withBytes([messageSync, 2], update)
+export const countedUpdate = (update: Uint8Array): Uint8Array => withBytes([messageCountedUpdate], update)
 
 /** States of these clients, or that they are gone when `isGone`, at the clock they have: receivers take both. */
 export function presence(awareness: Awareness, clients: number[], isGone = false): Uint8Array {

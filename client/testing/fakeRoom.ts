@@ -9,6 +9,8 @@ export interface Member {
   readonly end: LinkEnd
   /** Whether it asked who the server is, and has not been answered. */
   wantsHello: boolean
+  /** Whether it has ever asked: then its own words do not come back. */
+  readonly isOurs: boolean
   /** Whether it has been told the state: before, updates would only be kept pending. */
   isTold: boolean
   /** Client ids it has spoken for: gone when it is gone. */
@@ -32,11 +34,11 @@ export class FakeRoom {
     member.isTold = true
   }
 
-  /** Saves an update and relays it to everybody, the author included. */
-  apply(update: Uint8Array): void {
+  /** Saves an update and relays it to everybody, the author included unless it is one of ours. */
+  apply(update: Uint8Array, author: Member): void {
     Y.applyUpdate(this.doc, update)
     const message = syncUpdate(update)
-    for (const member of this.members) if (member.isTold) member.end.send(message)
+    for (const member of this.members) if (member.isTold && !isSpared(member, author)) member.end.send(message)
   }
 
   /** @throws MalformedFrameError */
@@ -49,7 +51,7 @@ export class FakeRoom {
       member.clients.add(state.client)
     }
     const message = awareness(states)
-    for (const other of this.members) other.end.send(message)
+    for (const other of this.members) if (!isSpared(other, member)) other.end.send(message)
   }
 
   tellPresence(member: Member): void {
@@ -79,6 +81,10 @@ export class FakeRoom {
     this.members.clear()
     this.#presence.clear()
   }
+}
+
+function isSpared(member: Member, author: Member): boolean {
+  return member === author && member.isOurs
 }
 
 function isGone(json: Uint8Array): boolean {

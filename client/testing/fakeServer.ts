@@ -2,7 +2,7 @@ import type * as Y from 'yjs'
 import { CloseCode, closeReason } from '../../shared/closeCodes.ts'
 import { nameFromUrl } from '../../shared/names.ts'
 import { Feature, hello, HELLO_PARAMETER } from '../../shared/wire/hello.ts'
-import { permissionDeniedYWebsocket, probeAnswer, readMessage } from '../../shared/wire/messages.ts'
+import { confirmation, permissionDeniedYWebsocket, probeAnswer, readMessage } from '../../shared/wire/messages.ts'
 import { Reader } from '../../shared/wire/reader.ts'
 import type { Acceptor } from './fakeNetwork.ts'
 import { FakeRoom } from './fakeRoom.ts'
@@ -10,8 +10,9 @@ import type { Member } from './fakeRoom.ts'
 import type { LinkEnd } from './linkPair.ts'
 
 /**
- * What the server says beside Yjs' own protocol. `scriptorium`: it introduces itself to clients that ask for it, and answers
- * probes, so that they know what is saved; `y-websocket`: it does neither, as every other server of that protocol.
+ * What the server says beside Yjs' own protocol. `scriptorium`: it introduces itself to clients that ask for it, says
+ * what is saved and answers probes, and spares them their own words; `y-websocket`: it does none of that, as every other
+ * server of that protocol.
  */
 export type Dialect = 'scriptorium' | 'y-websocket'
 
@@ -80,7 +81,7 @@ export class FakeServer implements Acceptor {
     const name = nameFromUrl(url.pathname)
     const reason = this.#denied.get(name)
     const wantsHello = this.#dialect === 'scriptorium' && url.searchParams.has(HELLO_PARAMETER)
-    const member: Member = { end, wantsHello, isTold: false, clients: new Set() }
+    const member: Member = { end, wantsHello, isOurs: wantsHello, isTold: false, clients: new Set() }
     const room = this.#room(name)
     this.#ends.add(end)
     end.listener = {
@@ -119,7 +120,10 @@ export class FakeServer implements Acceptor {
         return this.#save(member, () => room.join(member, message.stateVector))
       case 'syncStep2':
       case 'update':
-        return this.#save(member, () => room.apply(message.update))
+        return this.#save(member, () => {
+          room.apply(message.update, member)
+          if ('isCounted' in message && message.isCounted) member.end.send(confirmation(1))
+        })
       case 'probe':
         if (this.#dialect === 'scriptorium') this.#save(member, () => member.end.send(probeAnswer(message.payload)))
         return

@@ -10,8 +10,11 @@ export type Admission =
   | 'missing'
 
 export type Applied =
-  /** One update that merges the whole batch; null when the batch changed nothing. */
-  | { readonly ok: true; readonly merged: Uint8Array | null }
+  /**
+   * One update that merges the whole batch; null when the batch changed nothing. `isVerbatim`: it says nothing that the
+   * batch's updates do not; Yjs may have tidied up formatting.
+   */
+  | { readonly ok: true; readonly merged: Uint8Array | null; readonly isVerbatim: boolean }
   /** Yjs threw on one of the updates (its index), or left something pending (null): the document in memory is spoilt. */
   | { readonly ok: false; readonly culprit: number | null; readonly error: Error }
   /** Part of the log turned out to be unusable: what was admitted has to be judged again, by what is really there. */

@@ -138,7 +138,7 @@ export class Content implements Answering {
     const merged = isPlain && !this.#hasKeys() ? mergePlain(updates) : null
     if (merged === null) return this.#integrate(updates)
     if (this.#doc !== null) this.#behind.push(merged)
-    return { ok: true, merged }
+    return { ok: true, merged, isVerbatim: true }
   }
 
   #integrate(updates: readonly Uint8Array[]): Applied {
@@ -157,7 +157,7 @@ export class Content implements Answering {
       })
       if (this.#damaged) return this.#integrated(vectorOf(doc), updates)
       if (isPending(doc)) throw new Error('Yjs could not integrate what validation let through')
-      return { ok: true, merged: this.#takeEmitted() }
+      return this.#takeEmitted(updates)
     } catch (error) {
       return { ok: false, culprit, error: error instanceof Error ? error : new Error(String(error)) }
     }
@@ -168,12 +168,14 @@ export class Content implements Answering {
     const isIn = (update: Uint8Array): boolean => bringsNothing(vector, walkUpdate(update, OURS))
     if (!updates.every(isIn)) return { ok: false, culprit: 'none' }
     this.#frontier = vector
-    return { ok: true, merged: this.#takeEmitted() }
+    return this.#takeEmitted(updates)
   }
 
-  #takeEmitted(): Uint8Array | null {
-    const [merged = null, ...more] = this.#emitted
-    return merged !== null && more.length > 0 ? Y.mergeUpdates(this.#emitted) : merged
+  #takeEmitted([first, ...others]: readonly Uint8Array[]): Applied {
+    const [emitted = null, ...more] = this.#emitted
+    const merged = emitted !== null && more.length > 0 ? Y.mergeUpdates(this.#emitted) : emitted
+    const isOne = merged !== null && first !== undefined && others.length === 0
+    return { ok: true, merged, isVerbatim: isOne && Buffer.compare(merged, first) === 0 }
   }
 
   /** Forgets everything that is not committed. */

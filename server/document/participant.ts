@@ -2,12 +2,15 @@ import type { CloseCode } from '../../shared/closeCodes.ts'
 import type { ScriptoriumError } from '../../shared/errors.ts'
 import type { UpdateShape } from '../../shared/update/updateShape.ts'
 import type { Broadcast } from './broadcast.ts'
+import type { Speaker } from './presenceEntry.ts'
 
 /** An update some session sent, on its way into the log. */
 export interface Submission {
   readonly from: Participant
   /** Null: nothing new in it, but its acknowledgement has to wait for what is being committed. */
   readonly update: Uint8Array | null
+  /** Which of its session's uploads it is, counted from 1; null: a part of one that is held as a whole. */
+  readonly number: number | null
   /** Structs and deleted ranges in it: what Yjs' work grows with. */
   readonly structs: number
   /**
@@ -36,9 +39,15 @@ export interface Participant {
    * 'held': call again after other commits too; 'later': call again after a while, its budget is spent.
    */
   serve(): 'done' | 'held' | 'later'
-  /** A committed update for everybody; `vector` tells the state vector after it, to be asked only when needed. */
-  deliver(update: Broadcast, vector: () => Uint8Array): void
-  deliverPresence(presence: Broadcast): void
+  /**
+   * A committed update for everybody.
+   *
+   * @param author whose words it is, and nothing else; null: those of several, or Yjs has added to them
+   * @param vector tells the state vector after it, to be asked only when needed
+   */
+  deliver(update: Broadcast, author: Participant | null, vector: () => Uint8Array): void
+  /** @param speaker who has said all of it, in these words; null: nobody has */
+  deliverPresence(presence: Broadcast, speaker: Speaker | null): void
   fail(error: ScriptoriumError): void
   close(code: CloseCode, reason: string): void
 }

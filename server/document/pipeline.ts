@@ -10,6 +10,8 @@ import { Broadcast } from './broadcast.ts'
 import { Compactor } from './compactor.ts'
 import { Content } from './content.ts'
 import type { Admission } from './admission.ts'
+import type { LogRecord } from './logRecord.ts'
+import { authorOf } from './logRecord.ts'
 import type { Participant, Submission } from './participant.ts'
 import { Queue } from './queue.ts'
 import { difference } from './reconcile.ts'
@@ -70,7 +72,7 @@ export class Pipeline implements Reader {
 
   constructor(options: PipelineOptions, loaded: Loaded) {
     this.#options = options
-    this.content = new Content(loaded, options.limits, this.#onLoss)
+    this.content = new Content(loaded, options.limits, this.#poisoned)
     this.#compactor = new Compactor(options, loaded)
     this.#beat = new Beat(
       options.clock,
@@ -192,9 +194,8 @@ export class Pipeline implements Reader {
     return this.#replica.hasNews || this.#compactor.mayFold
   }
 
-  readonly #onLoss = (error: Error): void => {
+  readonly #poisoned = (error: Error): void =>
     this.#options.observer.observe({ type: 'poisoned', document: this.#options.name, error })
-  }
 
   /** A method, because what was called since the last look may have changed it. */
   #isIdle(): boolean {
@@ -232,21 +233,22 @@ export class Pipeline implements Reader {
     this.#deliver(new Broadcast(syncUpdate(more.length === 0 ? first : Y.mergeUpdates(updates))))
   }
 
-  #deliver(broadcast: Broadcast): void {
+  /** @param author whose own words these are, and nothing else; null: of several, or Yjs has added to them */
+  #deliver(broadcast: Broadcast, author: Participant | null = null): void {
     let known: Uint8Array | null = null
     const vector = (): Uint8Array => (known ??= this.content.committedVector())
-    for (const participant of this.#options.participants) participant.deliver(broadcast, vector)
+    for (const participant of this.#options.participants) participant.deliver(broadcast, author, vector)
   }
 
   /** What the storage holds and what we hold may have parted: each gets what it lacks of the other. */
   #reconcile(loaded: Loaded): void {
     const { name, observer, limits } = this.#options
-    const { lost, news, flaws } = difference(this.content, loaded, { limits, onLoss: this.#onLoss })
+    const { lost, news, flaws } = difference(this.content, loaded, { limits, onLoss: this.#poisoned })
     this.content.inherit(flaws)
     this.#compactor.begin(loaded)
     observer.observe({ type: 'reconciled', document: name, restored: lost?.length ?? 0, received: news?.length ?? 0 })
     if (news !== null) this.#absorb([news])
-    if (lost !== null) this.#append([], lost, FIRST_RETRY_MS)
+    if (lost !== null) this.#append({ batch: [], merged: lost, author: null }, FIRST_RETRY_MS)
   }
 
   #commitNext(): void {
@@ -259,8 +261,9 @@ export class Pipeline implements Reader {
       this.#transactionMs += (this.#options.clock.now() - start - this.#transactionMs) * SMOOTHING
     if (!applied.ok && applied.culprit === 'none') return this.#judgeAgain(batch)
     if (!applied.ok) return this.#recover(batch, this.#convict(written, applied.culprit), applied.error)
-    if (applied.merged === null) return this.#finish(batch)
-    this.#append(batch, applied.merged, FIRST_RETRY_MS)
+    const { merged, isVerbatim } = applied
+    if (merged === null) return this.#finish(batch)
+    this.#append({ batch, merged, author: isVerbatim ? authorOf(written) : null }, FIRST_RETRY_MS)
     this.#releaseSenders(batch)
   }
 
@@ -276,40 +279,39 @@ export class Pipeline implements Reader {
     return batch
   }
 
-  #append(batch: readonly Submission[], merged: Uint8Array, retryIn: number): void {
-    const { name, engine } = this.#options
+  #append(record: LogRecord, retryIn: number): void {
     this.#commit = { name: 'committing' }
-    void engine.append(name, merged).then(
-      () => this.#durable(batch, merged),
-      (error: unknown) => this.#blocked(batch, merged, retryIn, toError(error)),
+    void this.#options.engine.append(this.#options.name, record.merged).then(
+      () => this.#durable(record),
+      (error: unknown) => this.#blocked(record, retryIn, toError(error)),
     )
   }
 
-  #durable(batch: readonly Submission[], merged: Uint8Array): void {
+  #durable(record: LogRecord): void {
     if (this.#commit.name === 'closed') return
     this.#compactor.appended()
-    if (batch[0] !== undefined) this.#show(batch, merged, batch[0].arrivedAt)
-    this.#finish(batch)
+    this.#show(record)
+    this.#finish(record.batch)
     if (this.#compactor.isDue(this.content)) void this.#snapshot()
   }
 
-  #show(batch: readonly Submission[], merged: Uint8Array, arrivedAt: number): void {
+  #show({ batch, merged, author }: LogRecord): void {
+    if (batch[0] === undefined) return
     const { name, clock, observer, participants } = this.#options
     const broadcast = new Broadcast(syncUpdate(merged))
     this.content.committed(merged, broadcast, this.#pending.length === 0)
     this.#relayFresh()
-    this.#deliver(broadcast)
-    const milliseconds = clock.now() - arrivedAt
+    this.#deliver(broadcast, author)
     const amount = { updates: batch.length, bytes: merged.length, recipients: participants.size }
-    observer.observe({ type: 'committed', document: name, milliseconds, ...amount })
+    observer.observe({ type: 'committed', document: name, milliseconds: clock.now() - batch[0].arrivedAt, ...amount })
   }
 
   /** The write may or may not have happened. Appending it again does no harm; showing it to anybody would. */
-  #blocked(batch: readonly Submission[], merged: Uint8Array, retryIn: number, error: Error): void {
+  #blocked(record: LogRecord, retryIn: number, error: Error): void {
     if (this.#commit.name === 'closed') return
     const { name, clock, observer } = this.#options
     observer.observe({ type: 'commitFailed', document: name, error, retryIn })
-    const retry = (): void => this.#append(batch, merged, Math.min(retryIn * 2, LAST_RETRY_MS))
+    const retry = (): void => this.#append(record, Math.min(retryIn * 2, LAST_RETRY_MS))
     this.#commit = { name: 'blocked', cancel: clock.after(retryIn, retry) }
     this.schedule()
   }
@@ -346,8 +348,8 @@ export class Pipeline implements Reader {
     const changes = this.#options.presence.takeChanges()
     this.#replica.announceChanges()
     if (changes === null) return
-    const broadcast = new Broadcast(awareness(changes))
-    for (const participant of this.#options.participants) participant.deliverPresence(broadcast)
+    const broadcast = new Broadcast(awareness(changes.update))
+    for (const participant of this.#options.participants) participant.deliverPresence(broadcast, changes.speaker)
   }
 
   /** Whose update it was; undefined when it takes several together. */
@@ -359,7 +361,7 @@ export class Pipeline implements Reader {
 
   /** Memory no longer matches the log: start again from the log, without the culprit, or one by one to find it. */
   #recover(batch: Submission[], culprit: Submission | undefined, error: Error): void {
-    this.#options.observer.observe({ type: 'poisoned', document: this.#options.name, error })
+    this.#poisoned(error)
     if (culprit === undefined) this.#isolate = batch.length
     else culprit.from.fail(new MalformedUpdateError('update cannot be integrated', error))
     this.#admitAgain(batch.filter((submission) => submission !== culprit))

@@ -4,6 +4,7 @@ import type { PresenceState } from '../../shared/wire/awareness.ts'
 import type { Entry, Present, Speaker } from './presenceEntry.ts'
 import { adopted, MAX_CLOCK, raisedOnce, raisedStates } from './presenceEntry.ts'
 import { isGone, isPresentable, textOf } from './presenceJson.ts'
+import type { PresenceChanges } from './presenceTable.ts'
 import { PresenceTable } from './presenceTable.ts'
 import { RemotePresence } from './remotePresence.ts'
 import { Voice } from './voice.ts'
@@ -86,7 +87,7 @@ export class Presence {
   }
 
   /** Everything that changed since the last call, latest state only, as one awareness update; null when nothing did. */
-  takeChanges(): Uint8Array | null {
+  takeChanges(): PresenceChanges | null {
     return this.#table.takeChanges()
   }
 

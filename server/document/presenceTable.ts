@@ -1,6 +1,6 @@
 import type { PresenceState } from '../../shared/wire/awareness.ts'
 import { encodeAwareness } from '../../shared/wire/awareness.ts'
-import type { Departed, Entry, Present } from './presenceEntry.ts'
+import type { Departed, Entry, Present, Speaker } from './presenceEntry.ts'
 import { RemoteNode } from './remoteNode.ts'
 
 /** Milliseconds a departed client's clock is remembered, so that echoes of its last state do not bring it back. */
@@ -16,6 +16,12 @@ export const MAX_LEAP = 1_000
 /** The JSON that says so. */
 const GONE = Buffer.from('null')
 const NO_JSON = new Uint8Array(0)
+
+export interface PresenceChanges {
+  /** One awareness update. */
+  readonly update: Uint8Array
+  readonly speaker: Speaker | null
+}
 
 /** Who is present and who has been, by client id, and which of that others have not been told. */
 export class PresenceTable {
@@ -134,13 +140,14 @@ export class PresenceTable {
     }
   }
 
-  takeChanges(): Uint8Array | null {
+  /** `speaker`: who has said all of it and in these words; null: nobody has. */
+  takeChanges(): PresenceChanges | null {
     const changed = this.#changed
     if (changed === null) return null
     this.#changed = null
     const bytes = encodeAwareness(this.#states(changed))
     if (this.#isShared) this.#ownChanges = this.#ownPart(changed, bytes)
-    return bytes
+    return { update: bytes, speaker: this.#speakerOf(changed) }
   }
 
   /** The part of what `takeChanges` returned last that is about clients of ours; null when there is none. */
@@ -179,6 +186,18 @@ export class PresenceTable {
       if (entry.name === 'present' && isOurs(entry)) states.push(stateOf(client, entry))
     }
     return encodeAwareness(states)
+  }
+
+  /** Not of a state that is told under another clock than it was said, or of somebody's end. */
+  #speakerOf(clients: Iterable<number>): Speaker | null {
+    let speaker: Speaker | null = null
+    for (const client of clients) {
+      const entry = this.#entries.get(client)
+      const isSaid = entry?.name === 'present' && entry.clock === entry.ownerClock
+      if (!isSaid || (speaker !== null && speaker !== entry.owner)) return null
+      speaker = entry.owner
+    }
+    return speaker
   }
 
   #states(clients: Iterable<number>): PresenceState[] {

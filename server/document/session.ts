@@ -6,9 +6,17 @@ import type { UpdateShape } from '../../shared/update/updateShape.ts'
 import { walkUpdate } from '../../shared/update/walkUpdate.ts'
 import { readAwareness } from '../../shared/wire/awareness.ts'
 import type { ClientMessage } from '../../shared/wire/messages.ts'
-import { awareness, KEEP_ALIVE, probeAnswer, SAVED, syncStep1, syncUpdate } from '../../shared/wire/messages.ts'
+import {
+  awareness,
+  confirmation,
+  KEEP_ALIVE,
+  probeAnswer,
+  SAVED,
+  syncStep1,
+  syncUpdate,
+} from '../../shared/wire/messages.ts'
 import type { Broadcast } from './broadcast.ts'
-import type { Submission } from './participant.ts'
+import type { Participant, Submission } from './participant.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Presence } from './presence.ts'
 import type { Speaker } from './presenceEntry.ts'
@@ -94,9 +102,9 @@ export class Session implements Uploader, Speaker {
       case 'syncStep1':
         return this.#requestState(pipeline, message.stateVector)
       case 'syncStep2':
-        return this.#submit(pipeline, message.update, true)
+        return this.#submit(pipeline, message.update, { answersUs: true, isCounted: false })
       case 'update':
-        return this.#submit(pipeline, message.update, false)
+        return this.#submit(pipeline, message.update, { answersUs: false, isCounted: message.isCounted })
       case 'awareness':
         return this.#receivePresence(pipeline, message.states)
       case 'queryAwareness':
@@ -187,10 +195,11 @@ export class Session implements Uploader, Speaker {
     const state = this.#state
     if (state.name === 'closed' || state.name === 'joining') return 'done'
     this.#uploads?.retry(state.pipeline)
-    this.#acknowledge()
+    const isConfirmed = this.#confirm()
     this.#proveSaved()
     // A congested socket comes back through `drained`, unsettled updates through being settled.
     if (!this.#options.link.congested && !this.#serveReader(state)) return 'later'
+    if (!isConfirmed) return 'later'
     return this.#uploads?.isHolding === true ? 'held' : 'done'
   }
 
@@ -204,21 +213,26 @@ export class Session implements Uploader, Speaker {
     return true
   }
 
-  deliver(update: Broadcast, vector: () => Uint8Array): void {
-    if (this.#state.name !== 'live') return
+  deliver(update: Broadcast, author: Participant | null, vector: () => Uint8Array): void {
+    if (this.#state.name !== 'live' || this.#isSpared(author)) return
     const { link, dialect } = this.#options
     link.send(update.frameFor(dialect, link))
     if (link.congested && !this.isGone) this.#lag(this.#state.pipeline, vector())
   }
 
-  deliverPresence(presence: Broadcast): void {
+  deliverPresence(presence: Broadcast, speaker: Speaker | null): void {
     const { link, dialect } = this.#options
     if (this.#state.name !== 'live' || link.congested) {
       this.#presenceStale = true
       return
     }
-    link.send(presence.frameFor(dialect, link))
+    if (!this.#isSpared(speaker)) link.send(presence.frameFor(dialect, link))
     if (this.#presence.takeReturn(this)) this.#sendPresence()
+  }
+
+  /** Whether these are its own words, which it does not want back. */
+  #isSpared(speaker: Participant | Speaker | null): boolean {
+    return speaker === this && this.#options.dialect.proof === 'count'
   }
 
   /** Whether the first `count` of its uploads are durable. */
@@ -257,14 +271,24 @@ export class Session implements Uploader, Speaker {
     pipeline.await(this)
   }
 
-  #submit(pipeline: Pipeline, update: Uint8Array, answersUs: boolean): void {
+  #submit(pipeline: Pipeline, update: Uint8Array, how: { answersUs: boolean; isCounted: boolean }): void {
     this.#uploads ??= new Uploads(this, this.#options, this.#budgets)
-    this.#uploads.submit(pipeline, update, { answersUs, askedAt: this.#askedAt })
+    this.#uploads.submit(pipeline, update, { ...how, askedAt: this.#askedAt })
   }
 
-  #acknowledge(): void {
-    const count = this.#uploads?.takeAcknowledgements() ?? 0
-    if (count === 0 || !this.#options.dialect.acknowledges) return
+  /** Tells the client what of its uploads is durable. False: not now, it has just been told. */
+  #confirm(): boolean {
+    const { proof } = this.#options.dialect
+    if (proof === 'status') this.#acknowledge(this.#uploads?.takeAcknowledgements() ?? 0)
+    if (proof !== 'count') return true
+    const count = this.#uploads?.takeConfirmation() ?? 0
+    if (count === 'later') return false
+    if (count > 0) this.#send(confirmation(count))
+    return true
+  }
+
+  #acknowledge(count: number): void {
+    if (count === 0) return
     const { link, dialect } = this.#options
     const frame = link.encode(dialect.prefix, SAVED)
     const frames = new Uint8Array(frame.length * count)

@@ -7,6 +7,9 @@ import type { Participant, Submission } from './participant.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { SessionOptions } from './sessionOptions.ts'
 
+/** Milliseconds between two confirmations of uploads, so that they need no wake-up each. */
+const CONFIRMATION_GAP_MS = 100
+
 /** The session whose uploads these are. */
 export interface Uploader extends Participant {
   /** Sends SyncStep1: what do you have that we lack? */
@@ -22,8 +25,14 @@ export class Uploads {
   readonly #options: SessionOptions
   readonly #budgets: Budgets
   readonly #held: HeldUpdates
-  #submitted = 0
+  /** How many there have been. */
+  #count = 0
+  /** So many of them, the first ones, are durable; of the others those with these numbers. */
   #settled = 0
+  readonly #settledBeyond = new Set<number>()
+  /** Of those that the client counts: the numbers of what it does not know to be durable. */
+  #unconfirmed: number[] = []
+  #confirmedAt = -Infinity
   #unacknowledged = 0
   #pendingUpdates = 0
   #pendingBytes = 0
@@ -43,7 +52,7 @@ export class Uploads {
 
   /** How many there have been: what has to be durable before a question asked now is answered. */
   get count(): number {
-    return this.#submitted
+    return this.#count
   }
 
   get isHolding(): boolean {
@@ -57,26 +66,29 @@ export class Uploads {
 
   /** Whether the first `count` of them are durable. */
   isSettled(count: number): boolean {
-    return this.#settled >= count && !this.isHolding
+    return this.#settled >= count
   }
 
   /**
    * @param answersUs it is a SyncStep2: all the client has that we told it we lack
+   * @param isCounted by the client, which is to be told when it is durable
    * @param askedAt `content.rewinds` when we last told it
    * @throws MalformedUpdateError, LimitExceededError
    */
   submit(
     pipeline: Pipeline,
     update: Uint8Array,
-    { answersUs, askedAt }: { answersUs: boolean; askedAt: number },
+    { answersUs, isCounted, askedAt }: { answersUs: boolean; isCounted: boolean; askedAt: number },
   ): void {
     const acknowledge = !(answersUs && this.#uninvited > 0)
     if (!acknowledge) this.#uninvited -= 1
     const arrivedAt = this.#options.clock.now()
     const shape = walkUpdate(update, this.#options.limits)
     const structs = this.#pay(shape)
-    const submission = { from: this.#from, update, structs, appends: false, acknowledge, arrivedAt }
-    this.#submitted += 1
+    this.#count += 1
+    if (isCounted && this.#options.dialect.proof === 'count') this.#unconfirmed.push(this.#count)
+    const origin = { from: this.#from, number: this.#count, arrivedAt }
+    const submission = { ...origin, update, structs, appends: false, acknowledge }
     if (this.#offer(pipeline, submission, shape)) {
       if (answersUs && this.isHolding) pipeline.await(this.#from)
       return
@@ -105,8 +117,24 @@ export class Uploads {
   }
 
   settled(submission: Submission): void {
-    this.#settled += 1
     if (submission.acknowledge) this.#unacknowledged += 1
+    if (submission.number !== null) this.#settledBeyond.add(submission.number)
+    while (this.#settledBeyond.delete(this.#settled + 1)) this.#settled += 1
+  }
+
+  /**
+   * How many more of those that the client counts are durable than it knows. 'later': it was told something a moment ago. Who types
+   * fast, or a program, is not woken up for each edit, and whoever cannot wait asks.
+   */
+  takeConfirmation(): number | 'later' {
+    const next = this.#unconfirmed.findIndex((number) => number > this.#settled)
+    const count = next === -1 ? this.#unconfirmed.length : next
+    if (count === 0) return 0
+    const now = this.#options.clock.now()
+    if (now < this.#confirmedAt + CONFIRMATION_GAP_MS) return 'later'
+    this.#confirmedAt = now
+    this.#unconfirmed = this.#unconfirmed.slice(count)
+    return count
   }
 
   /** How many have become durable and are to be acknowledged; from now on they are. */
@@ -183,9 +211,8 @@ export class Uploads {
     const part = pipeline.content.fittingPart(update)
     this.#budgets.sync.spend(this.#options.clock.now() - start)
     if (part === null) return
-    this.#submitted += 1
     const shape = walkUpdate(part, this.#options.limits)
-    const origin = { from: this.#from, arrivedAt: start }
+    const origin = { from: this.#from, number: null, arrivedAt: start }
     this.#offer(
       pipeline,
       { ...origin, update: part, structs: structsOf(shape), appends: false, acknowledge: false },

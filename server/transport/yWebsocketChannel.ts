@@ -8,15 +8,22 @@ import type { Session } from '../document/session.ts'
 import type { Observer } from '../observer.ts'
 import type { Channel } from './channel.ts'
 
-const dialect: Dialect = { protocol: 'y-websocket', key: '', prefix: new Uint8Array(), acknowledges: false }
+const echoing: Dialect = { protocol: 'y-websocket', key: '', prefix: new Uint8Array(), proof: 'echo' }
+const confirming: Dialect = { ...echoing, proof: 'count' }
+
+interface YWebsocketOptions {
+  readonly observer: Observer
+  /** A client of ours, which is told what is durable by count. */
+  readonly confirms: boolean
+}
 
 /** y-websocket 1 to 4 and y-sweet clients: one document per socket, named by the URL. */
 export class YWebsocketChannel implements Channel {
   readonly #session: Session
   readonly #observer: Observer
 
-  constructor(link: Link, document: Document, observer: Observer) {
-    this.#session = document.join({ link, dialect })
+  constructor(link: Link, document: Document, { observer, confirms }: YWebsocketOptions) {
+    this.#session = document.join({ link, dialect: confirms ? confirming : echoing })
     this.#observer = observer
   }
 
@@ -35,7 +42,7 @@ export class YWebsocketChannel implements Channel {
   }
 
   prefixOf(): Uint8Array {
-    return dialect.prefix
+    return echoing.prefix
   }
 
   drained(): void {

@@ -9,11 +9,11 @@ export const HELLO_VERSION = 1
 /** The URL parameter by which a client asks for a hello: `?v=1`. Servers of others ignore it. */
 export const HELLO_PARAMETER = 'v'
 
+/** What is answered, acknowledged or shown survives the end of the server's process. */
+export const FEATURE_DURABLE = 1
+
 /** What a server can do, one bit each. A client ignores bits it does not know. */
-export const Feature = {
-  /** What is answered, acknowledged or shown survives the end of the server's process. */
-  durable: 1,
-} as const
+export const Feature = { durable: FEATURE_DURABLE } as const
 
 /**
  * The first message a server sends to a client that asked for it, after that client's first frame:

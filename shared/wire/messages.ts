@@ -1,11 +1,12 @@
 import { encodeUtf8 } from 'lib0/string'
 import { MalformedFrameError, ProtocolViolationError } from '../errors.ts'
 import type { Reader } from './reader.ts'
-import { encodeBuffer } from './writer.ts'
+import { encodeBuffer, encodeVarUint } from './writer.ts'
 
 /**
  * The message numbers both protocol families share; a Hocuspocus frame is an address followed by such a message, a
- * y-websocket frame is the message alone. 4 to 10 exist in Hocuspocus only, 102 in y-sweet clients only.
+ * y-websocket frame is the message alone. 4 to 10 exist in Hocuspocus only, 102 in y-sweet clients and ours,
+ * 113 and 114 between this server and its own client.
  */
 export const MessageType = {
   sync: 0,
@@ -18,6 +19,8 @@ export const MessageType = {
   close: 7,
   syncStatus: 8,
   probe: 102,
+  confirmation: 113,
+  countedUpdate: 114,
 } as const
 
 const SyncType = { step1: 0, step2: 1, update: 2 } as const
@@ -26,7 +29,8 @@ const SyncType = { step1: 0, step2: 1, update: 2 } as const
 export type ClientMessage =
   | { readonly type: 'syncStep1'; readonly stateVector: Uint8Array }
   | { readonly type: 'syncStep2'; readonly update: Uint8Array }
-  | { readonly type: 'update'; readonly update: Uint8Array }
+  /** `isCounted`: its client counts these, and is told how many are saved. */
+  | { readonly type: 'update'; readonly update: Uint8Array; readonly isCounted: boolean }
   | { readonly type: 'awareness'; readonly states: Uint8Array }
   | { readonly type: 'queryAwareness' }
   /** "Return these bytes once all I sent before is saved." */
@@ -56,11 +60,14 @@ export function readMessage(reader: Reader): ClientMessage {
       return { type: 'queryAwareness' }
     case MessageType.close:
       return { type: 'close' }
+    case MessageType.countedUpdate:
+      return { type: 'update', update: reader.buffer(), isCounted: true }
     case MessageType.probe:
       return { type: 'probe', payload: reader.buffer() }
     case MessageType.syncReply:
     case MessageType.broadcastStateless:
     case MessageType.syncStatus:
+    case MessageType.confirmation:
       throw new ProtocolViolationError(`message type ${type} comes from servers only`)
     default:
       return { type: 'ignored', messageType: type }
@@ -75,7 +82,7 @@ function readSync(reader: Reader): ClientMessage {
     case SyncType.step2:
       return { type: 'syncStep2', update: reader.buffer() }
     case SyncType.update:
-      return { type: 'update', update: reader.buffer() }
+      return { type: 'update', update: reader.buffer(), isCounted: false }
     default:
       throw new MalformedFrameError(`unknown sync message ${type}`)
   }
@@ -108,6 +115,16 @@ export function awareness(states: Uint8Array): Uint8Array {
 /** y-sweet's message 102: the client's own bytes, returned. */
 export function probeAnswer(payload: Uint8Array): Uint8Array {
   return encodeBuffer([MessageType.probe], payload)
+}
+
+/** `72 buf(update)`: an Update whose client counts it. */
+export function countedUpdate(update: Uint8Array): Uint8Array {
+  return encodeBuffer([MessageType.countedUpdate], update)
+}
+
+/** `71 buf(varUint count)`: so many more of this session's counted updates are durable, in their order, and all before them. */
+export function confirmation(count: number): Uint8Array {
+  return encodeBuffer([MessageType.confirmation], encodeVarUint(count))
 }
 
 /** Access denied. y-websocket clients print it, Hocuspocus providers emit `authenticationFailed`. */

@@ -19,6 +19,12 @@ export function writeVarUint(target: Uint8Array, position: number, value: number
   return at + 1
 }
 
+export function encodeVarUint(value: number): Uint8Array {
+  const bytes = new Uint8Array(varUintLength(value))
+  writeVarUint(bytes, 0, value)
+  return bytes
+}
+
 /** varUint length + UTF-8. */
 export function encodeString(text: string): Uint8Array {
   return encodeBuffer([], encodeUtf8(text))

@@ -11,7 +11,14 @@ import { describe as say } from '../../client/demo/status/words.ts'
 import type { Facts } from '../../client/demo/status/words.ts'
 import { withoutStyles } from '../../client/demo/text/pastedStyles.ts'
 import { hello } from '../../shared/wire/hello.ts'
-import { awareness, KEEP_ALIVE, syncStep1, syncUpdate } from '../../shared/wire/messages.ts'
+import {
+  awareness,
+  confirmation,
+  countedUpdate,
+  KEEP_ALIVE,
+  syncStep1,
+  syncUpdate,
+} from '../../shared/wire/messages.ts'
 
 const BUILT = fileURLToPath(new URL('../../dist/client/demo/', import.meta.url))
 const LEVELS = ['durable', 'received', 'none'] as const
@@ -140,6 +147,8 @@ describe('frames in words', () => {
       detail: 'I know nothing; keep-alive',
     })
     expect(describeFrame(new Uint8Array([102, 1, 7])).detail).toContain('edit 7')
+    expect(describeFrame(confirmation(2))).toEqual({ name: 'Saved', detail: '2 more updates on disk' })
+    expect(describeFrame(countedUpdate(new Uint8Array([0, 0])))).toEqual({ name: 'Update', detail: 'nothing new' })
   })
 
   test('what cannot be read is said to be so', () => {

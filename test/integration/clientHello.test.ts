@@ -1,8 +1,20 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import * as Y from 'yjs'
 import { MemoryEngine } from '../../server/engine/memory/memoryEngine.ts'
 import { FaultyEngine } from '../../server/testing/faultyEngine.ts'
 import { hello, HELLO_TYPE, wantsHello } from '../../shared/wire/hello.ts'
-import { syncStep1 } from '../../shared/wire/messages.ts'
+import { encodeAwareness } from '../../shared/wire/awareness.ts'
+import {
+  awareness,
+  confirmation,
+  countedUpdate,
+  MessageType,
+  probeAnswer,
+  readMessage,
+  syncStep1,
+  syncUpdate,
+} from '../../shared/wire/messages.ts'
+import { Reader } from '../../shared/wire/reader.ts'
 import { encodeString } from '../../shared/wire/writer.ts'
 import { RawClient } from '../support/rawClient.ts'
 import { TestServer } from '../support/testServer.ts'
@@ -36,6 +48,25 @@ async function connect(host: TestServer, path: string): Promise<RawClient> {
 
 function bytes(...parts: readonly Uint8Array[]): Buffer {
   return Buffer.concat(parts)
+}
+
+/** Two edits that make `ab`, one after the other. */
+function twoUpdates(): [Uint8Array, Uint8Array] {
+  const doc = new Y.Doc()
+  const updates: Uint8Array[] = []
+  doc.on('update', (update: Uint8Array) => updates.push(update))
+  for (const letter of 'ab') doc.getText('text').insert(doc.getText('text').length, letter)
+  return updates as [Uint8Array, Uint8Array]
+}
+
+/** What the updates among these messages make. */
+function textOf(messages: readonly Buffer[], prefix: Uint8Array): string {
+  const doc = new Y.Doc()
+  for (const bytes of messages) {
+    const message = readMessage(new Reader(bytes.subarray(prefix.length)))
+    if (message.type === 'update') Y.applyUpdate(doc, message.update)
+  }
+  return doc.getText('text').toJSON()
 }
 
 describe.each(framings)('%s', (_name, first, prefix) => {
@@ -86,6 +117,36 @@ describe.each(framings)('%s', (_name, first, prefix) => {
       await client.until(() => client.messages.length >= 2, 'two answers')
       expect(client.messages.map((message) => message[prefix.length])).not.toContain(HELLO_TYPE)
     }
+  })
+
+  test('D3: who asks is told how many of its counted updates are durable, once they are, and not sent its own words', async () => {
+    const engine = new FaultyEngine(new MemoryEngine())
+    const host = await start({ engine })
+    const [author, reader] = [await connect(host, '/room?v=1'), await connect(host, '/room')]
+    for (const client of [author, reader]) {
+      client.send(first)
+      await client.until(() => client.messages.length >= 2, 'the state')
+    }
+    const isPresence = (message: Buffer): boolean => message[prefix.length] === MessageType.awareness
+    const show = (clock: number): void =>
+      author.send(bytes(prefix, awareness(encodeAwareness([{ client: 1, clock, json: Buffer.from('{}') }]))))
+    show(1) // told under a higher clock, as of anybody who may be coming back: that it has to hear
+    await author.until(() => author.messages.some(isPresence), 'the raised clock')
+    const heardBefore = author.messages.length
+    const release = engine.hold('append')
+    const [one, two] = twoUpdates()
+    author.send(bytes(prefix, countedUpdate(one)))
+    author.send(bytes(prefix, syncUpdate(two))) // not counted
+    show(5)
+    await reader.until(() => reader.messages.filter(isPresence).length > 1, 'presence')
+    expect(author.messages.slice(heardBefore)).toEqual([])
+    release()
+    await reader.until(() => textOf(reader.messages, prefix) === 'ab', 'both updates')
+    await author.until(() => author.messages.length > heardBefore, 'a confirmation')
+    author.send(bytes(prefix, probeAnswer(Buffer.from('end'))))
+    await author.until(() => author.messages.length > heardBefore + 1, 'the probe')
+    const heard = author.messages.slice(heardBefore)
+    expect(heard).toEqual([bytes(prefix, confirmation(1)), bytes(prefix, probeAnswer(Buffer.from('end')))])
   })
 
   test('T1: a server that keeps documents in memory does not call itself durable', async () => {

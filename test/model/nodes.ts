@@ -25,7 +25,7 @@ export class Nodes {
   client(id: number): SimClient {
     const world = this.worlds[id % this.worlds.length] as World
     const address = id % 2 === 1 ? null : DOCUMENT
-    return new SimClient(world, toSession(world), { document: DOCUMENT, address, id })
+    return new SimClient(world, toSession(world), { document: DOCUMENT, address, isOurs: id % 4 > 1, id })
   }
 
   /** One thing happens, somewhere. */

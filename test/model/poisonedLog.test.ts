@@ -10,7 +10,7 @@ import type { Participant, Submission } from '../../server/document/participant.
 const EMPTY = { base: null, snapshot: null, tail: [], head: null, damaged: false }
 
 function submission(update: Uint8Array, appends: boolean): Submission {
-  return { from: {} as Participant, update, structs: 1, appends, acknowledge: true, arrivedAt: 0 }
+  return { from: {} as Participant, number: 1, update, structs: 1, appends, acknowledge: true, arrivedAt: 0 }
 }
 
 /** What one commit of this update alone gives: the record, or why there is none. */
@@ -84,7 +84,7 @@ describe('a broadcast', () => {
       protocol: 'hocuspocus',
       key,
       prefix: Uint8Array.of(),
-      acknowledges: true,
+      proof: 'status',
     })
     const broadcast = new Broadcast(Uint8Array.of(1))
     for (let session = 0; session < 3; session += 1) {

@@ -57,7 +57,7 @@ export class PresenceCluster {
 
   connect(client: RovingClient, node: PresenceNode): void {
     if (client.wire !== null) return
-    const wire = new Wire(this.now)
+    const wire = new Wire(this.now, client.id % 2 === 0)
     node.open()
     node.wires.set(wire, client)
     client.wire = wire

@@ -122,11 +122,11 @@ export class PresenceNode {
     if (changes === null) return null
     for (const wire of this.wires.keys()) {
       if (wire.brokenAt !== null) continue
-      wire.down.push(changes)
+      if (!wire.isSpared(changes)) wire.down.push(changes.update)
       const all = this.presence.takeReturn(wire) ? this.presence.encodeAll() : null
       if (all !== null) wire.down.push(all)
     }
-    return changes
+    return changes.update
   }
 
   say(wire: Wire): void {

@@ -4,6 +4,7 @@ import { defaultLimits } from '../../shared/limits.ts'
 import type { PresenceState } from '../../shared/wire/awareness.ts'
 import { encodeAwareness, readAwareness } from '../../shared/wire/awareness.ts'
 import { Presence } from '../../server/document/presence.ts'
+import type { PresenceChanges } from '../../server/document/presenceTable.ts'
 import type { Speaker } from '../../server/document/presenceEntry.ts'
 
 /** Clients renew their state this often (y-protocols). Milliseconds. */
@@ -26,8 +27,16 @@ export class Wire implements Speaker {
   brokenAt: number | null = null
   challenges: ((alive: boolean) => void)[] = []
 
-  constructor(openedAt: number) {
+  readonly #wantsEcho: boolean
+
+  /** @param wantsEcho false: it is not told what only it has said, as the client of this project */
+  constructor(openedAt: number, wantsEcho = true) {
     this.openedAt = openedAt
+    this.#wantsEcho = wantsEcho
+  }
+
+  isSpared({ speaker }: PresenceChanges): boolean {
+    return speaker === this && !this.#wantsEcho
   }
 
   challenge(): Promise<boolean> {
@@ -97,7 +106,7 @@ export class PresenceRoom {
 
   connect(client: PresenceClient): void {
     if (client.wire !== null) return
-    const wire = new Wire(this.now)
+    const wire = new Wire(this.now, client.id % 2 === 0)
     this.wires.add(wire)
     client.wire = wire
     this.presence.join(wire)
@@ -150,8 +159,8 @@ export class PresenceRoom {
   beat(): readonly PresenceState[] {
     const changes = this.presence.takeChanges()
     if (changes === null) return []
-    for (const wire of this.wires) if (wire.brokenAt === null) wire.down.push(changes)
-    return readAwareness(changes)
+    for (const wire of this.wires) if (wire.brokenAt === null && !wire.isSpared(changes)) wire.down.push(changes.update)
+    return readAwareness(changes.update)
   }
 
   advance(milliseconds: number): void {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { defaultLimits } from '../../shared/limits.ts'
-import { syncStep1, syncStep2, syncUpdate } from '../../shared/wire/messages.ts'
+import { countedUpdate, syncStep1, syncStep2, syncUpdate } from '../../shared/wire/messages.ts'
 import { Content, MAX_TAIL_BYTES } from '../../server/document/content.ts'
 import { expectConverged, quiesce } from './quiescence.ts'
 import { orphanUpdate, poisonousUpdate, Room, updateOnPoison } from './room.ts'
@@ -42,6 +42,23 @@ describe('the path of an edit, cases the model found', () => {
     await quiesce(world, room.clients)
     await expectConverged(world, room.clients)
     expect(textOf(holed)).toBe('firstsecond')
+  })
+
+  it('D3, D8: what waits for what it builds on is not saved because what came after it is', async () => {
+    const { room, world } = await connected(3)
+    const [first = new Uint8Array(), second = new Uint8Array()] = updatesOf(500, 'first', 'second')
+    const [other = new Uint8Array()] = updatesOf(501, 'other')
+    for (const client of [room.client(0), room.client(2)]) {
+      const message = client.dialect.proof === 'count' ? countedUpdate : syncUpdate
+      client.outbox.push(message(second))
+      client.probe()
+      client.outbox.push(message(other))
+    }
+    await quiesce(world, room.clients)
+    expect([room.client(0).tally.probesAnswered, room.client(2).tally.confirmed]).toEqual([0, 0])
+    room.client(1).outbox.push(syncUpdate(first)) // what is said too early fails the clients' own check
+    await quiesce(world, room.clients)
+    await expectConverged(world, room.clients)
   })
 
   it('D9, P1: an update is not taken for known because of another one that turns out poisonous', async () => {
@@ -178,6 +195,15 @@ describe('content', () => {
     }
   })
 })
+
+function updatesOf(id: number, ...words: string[]): Uint8Array[] {
+  const doc = new Y.Doc()
+  doc.clientID = id
+  const updates: Uint8Array[] = []
+  doc.on('update', (update: Uint8Array) => updates.push(update))
+  for (const word of words) doc.getText('text').insert(doc.getText('text').length, word)
+  return updates
+}
 
 function textOf(client: SimClient): unknown {
   return client.doc.getText('text').toJSON()

@@ -15,7 +15,7 @@ import { MemoryEngine, MemoryStore } from '../../server/engine/memory/memoryEngi
 import type { ServerEvent } from '../../server/observer.ts'
 import { FaultyEngine } from '../../server/testing/faultyEngine.ts'
 
-const dialect = { protocol: 'y-websocket', key: '', prefix: new Uint8Array(), acknowledges: false } as const
+const dialect = { protocol: 'y-websocket', key: '', prefix: new Uint8Array(), proof: 'echo' } as const
 
 /** Updates of one client that types these texts one after the other. */
 function typed(client: number, ...texts: string[]): readonly [Uint8Array, Uint8Array] {
@@ -68,7 +68,15 @@ class Node {
   }
 
   submit(update: Uint8Array): void {
-    const submission = { from: this.#listener, update, structs: 1, appends: false, acknowledge: true, arrivedAt: 0 }
+    const submission = {
+      from: this.#listener,
+      number: 1,
+      update,
+      structs: 1,
+      appends: false,
+      acknowledge: true,
+      arrivedAt: 0,
+    }
     this.pipeline.submit(submission, walkUpdate(update))
   }
 

@@ -25,7 +25,8 @@ export class Room {
   #client(id: number): SimClient {
     // Odd: y-websocket. Even: Hocuspocus, some with a session id behind the name.
     const address = id % 2 === 1 ? null : id % 4 === 0 ? `${DOCUMENT}\0${id}` : DOCUMENT
-    return new SimClient(this.world, this.#wireUp, { document: DOCUMENT, address, id })
+    const isOurs = id % 4 === 3 || id % 8 === 6
+    return new SimClient(this.world, this.#wireUp, { document: DOCUMENT, address, isOurs, id })
   }
 
   client(index: number): SimClient {

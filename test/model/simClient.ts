@@ -1,10 +1,17 @@
 import { expect } from 'vitest'
 import * as Y from 'yjs'
 import type { ScriptoriumError } from '../../shared/errors.ts'
-import { MessageType, probeAnswer, syncStep1, syncStep2, syncUpdate } from '../../shared/wire/messages.ts'
+import {
+  countedUpdate,
+  MessageType,
+  probeAnswer,
+  syncStep1,
+  syncStep2,
+  syncUpdate,
+} from '../../shared/wire/messages.ts'
 import { Reader } from '../../shared/wire/reader.ts'
 import { encodeString } from '../../shared/wire/writer.ts'
-import type { Link } from '../../server/document/link.ts'
+import type { Dialect, Link } from '../../server/document/link.ts'
 import { encodeFrame } from '../../server/transport/frame.ts'
 import { decodeMessages } from './frames.ts'
 import type { World } from './world.ts'
@@ -84,6 +91,8 @@ interface Tally {
   submitted: number
   acknowledged: number
   acknowledgementsSent: number
+  /** The first so many counted updates were said to be durable. */
+  confirmed: number
   step1Received: number
   step2Received: number
   probesSent: number
@@ -95,6 +104,7 @@ export class SimClient {
   readonly doc = new Y.Doc()
   readonly document: string
   readonly address: string | null
+  readonly dialect: Dialect
   readonly outbox: Uint8Array[] = []
   readonly #world: World
   readonly #wire: WireUp
@@ -107,17 +117,31 @@ export class SimClient {
   /** Updates handed over on this connection, and how many of them stood before each unanswered probe. */
   #said: Uint8Array[] = []
   #probed: number[] = []
+  /** How many had been handed over when each counted one had. */
+  #counted: number[] = []
 
-  /** @param address of a Hocuspocus client; null for y-websocket */
-  constructor(world: World, wire: WireUp, about: { document: string; address: string | null; id: number }) {
+  /**
+   * @param address in Hocuspocus' framing; null for y-websocket
+   * @param isOurs as the client of this project, which is told what is durable by count
+   */
+  constructor(
+    world: World,
+    wire: WireUp,
+    about: { document: string; address: string | null; isOurs?: boolean; id: number },
+  ) {
     this.#world = world
     this.#wire = wire
     this.document = about.document
     this.address = about.address
+    this.dialect = dialectOf(about.address, about.isOurs ?? false)
     this.doc.clientID = about.id
     this.doc.on('update', (update: Uint8Array, origin: unknown) => {
-      if (origin !== 'server' && this.link !== null) this.outbox.push(syncUpdate(update))
+      if (origin !== 'server' && this.link !== null) this.outbox.push(this.#updateMessage(update))
     })
+  }
+
+  #updateMessage(update: Uint8Array): Uint8Array {
+    return this.dialect.proof === 'count' ? countedUpdate(update) : syncUpdate(update)
   }
 
   get isConnected(): boolean {
@@ -134,6 +158,7 @@ export class SimClient {
     this.hasOrphan = false
     this.#said = []
     this.#probed = []
+    this.#counted = []
     this.#wiring = this.#wire(link, this)
     link.onClose = () => this.#wiring?.end()
     this.outbox.push(syncStep1(Y.encodeStateVector(this.doc)))
@@ -167,6 +192,7 @@ export class SimClient {
   /** A message outside the protocol's order; the client does not count on it. */
   inject(message: Uint8Array, isOrphan = false): void {
     this.hasOrphan ||= isOrphan
+    if (this.isConnected && this.dialect.proof === 'count') this.#note(message)
     if (this.isConnected) this.#wiring?.receive(message)
   }
 
@@ -204,21 +230,42 @@ export class SimClient {
       this.#world.expectDurable(this.document, reader.buffer(), 'a relayed update')
     } else if (type === MessageType.syncStatus) this.#judgeAcknowledgement()
     else if (type === MessageType.probe) this.#judgeProof()
+    else if (type === MessageType.confirmation) this.#judgeConfirmation(new Reader(reader.buffer()).varUint())
   }
 
   #count(message: Uint8Array): void {
+    if (new Reader(message).varUint() === MessageType.probe) this.#probed.push(this.#said.length)
+    if (this.#note(message)) this.tally.submitted += 1
+  }
+
+  /** Whether it was an upload. */
+  #note(message: Uint8Array): boolean {
     const reader = new Reader(message)
     const type = reader.varUint()
-    if (type === MessageType.probe) this.#probed.push(this.#said.length)
-    if (type !== MessageType.sync || reader.varUint() === 0) return
-    this.tally.submitted += 1
+    const isCounted = type === MessageType.countedUpdate
+    if (!isCounted && (type !== MessageType.sync || reader.varUint() === 0)) return false
     this.#said.push(reader.buffer())
+    if (isCounted) this.#counted.push(this.#said.length)
+    return true
+  }
+
+  get counted(): number {
+    return this.#counted.length
   }
 
   #judgeAcknowledgement(): void {
     this.tally.acknowledgementsSent += 1
     const durable = this.#said.filter((update) => this.#world.isDurable(this.document, update)).length
     expect(this.tally.acknowledgementsSent, 'acknowledgements of what is durable').toBeLessThanOrEqual(durable)
+  }
+
+  #judgeConfirmation(count: number): void {
+    expect(count, 'a confirmation says something').toBeGreaterThan(0)
+    this.tally.confirmed += count
+    const { confirmed } = this.tally
+    expect(confirmed, 'uploads that are confirmed').toBeLessThanOrEqual(this.counted)
+    for (const update of this.#said.slice(0, this.#counted[confirmed - 1]))
+      this.#world.expectDurable(this.document, update, 'a confirmation')
   }
 
   #judgeProof(): void {
@@ -252,6 +299,7 @@ function emptyTally(): Tally {
     submitted: 0,
     acknowledged: 0,
     acknowledgementsSent: 0,
+    confirmed: 0,
     step1Received: 0,
     step2Received: 0,
     probesSent: 0,
@@ -259,6 +307,13 @@ function emptyTally(): Tally {
   }
 }
 
-export function addressPrefix(address: string | null): Uint8Array {
+function dialectOf(address: string | null, isOurs: boolean): Dialect {
+  const prefix = addressPrefix(address)
+  return address === null
+    ? { protocol: 'y-websocket', key: '', prefix, proof: isOurs ? 'count' : 'echo' }
+    : { protocol: 'hocuspocus', key: address, prefix, proof: isOurs ? 'count' : 'status' }
+}
+
+function addressPrefix(address: string | null): Uint8Array {
   return address === null ? new Uint8Array() : encodeString(address)
 }

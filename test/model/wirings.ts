@@ -1,11 +1,9 @@
 import { ScriptoriumError } from '../../shared/errors.ts'
 import { readMessage } from '../../shared/wire/messages.ts'
 import { Reader } from '../../shared/wire/reader.ts'
-import type { Dialect } from '../../server/document/link.ts'
 import type { Channel } from '../../server/transport/channel.ts'
 import { HocuspocusChannel } from '../../server/transport/hocuspocusChannel.ts'
 import { YWebsocketChannel } from '../../server/transport/yWebsocketChannel.ts'
-import { addressPrefix } from './simClient.ts'
 import type { SimClient, SimLink, Wiring } from './simClient.ts'
 import type { World } from './world.ts'
 
@@ -22,11 +20,7 @@ function guarded(link: SimLink, work: () => void): void {
 /** Straight to a `Session`, without channel or address. */
 export function toSession(world: World) {
   return (link: SimLink, client: SimClient): Wiring => {
-    const { address } = client
-    const dialect: Dialect =
-      address === null
-        ? { protocol: 'y-websocket', key: '', prefix: addressPrefix(null), acknowledges: false }
-        : { protocol: 'hocuspocus', key: address, prefix: addressPrefix(address), acknowledges: true }
+    const { dialect } = client
     const session = world.registry.open(client.document).join({ link, dialect })
     return {
       receive: (message) => guarded(link, () => session.receive(readMessage(new Reader(message)))),
@@ -40,11 +34,12 @@ export function toSession(world: World) {
 export function toChannel(world: World) {
   return (link: SimLink, client: SimClient): Wiring => {
     const { registry, limits, clock } = world
-    const prefix = addressPrefix(client.address)
+    const { prefix, proof } = client.dialect
+    const confirms = proof === 'count'
     const channel: Channel =
       client.address === null
-        ? new YWebsocketChannel(link, registry.open(client.document), world)
-        : new HocuspocusChannel({ link, registry, limits, clock, observer: world })
+        ? new YWebsocketChannel(link, registry.open(client.document), { observer: world, confirms })
+        : new HocuspocusChannel({ link, registry, limits, clock, observer: world, confirms })
     return {
       receive: (message) => guarded(link, () => channel.receive(Buffer.concat([prefix, message]))),
       drained: () => channel.drained(),

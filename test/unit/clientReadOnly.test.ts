@@ -29,7 +29,8 @@ class ReadOnlyServer implements Acceptor {
         const [type, kind] = frame.subarray(decoder.pos)
         const reply = (message: Iterable<number>): void => end.send(new Uint8Array([...address, ...message]))
         if (type === MessageType.auth) reply(authenticated(this.isReadOnly ? 'readonly' : 'read-write'))
-        if (this.isReadOnly && type === MessageType.sync && kind !== 0) reply(REFUSED)
+        const isUpload = (type === MessageType.sync && kind !== 0) || type === MessageType.countedUpdate
+        if (this.isReadOnly && isUpload) reply(REFUSED)
         else listener.onMessage(frame)
       },
       onClose: (close) => listener.onClose(close),

@@ -16,7 +16,10 @@ afterEach(() => {
   world = new ClientWorld()
 })
 
-/** First two bytes of what was sent: `0 2` is an Update, `0 1` a SyncStep2, `102` a probe. */
+/** Updates that are counted, as our server gets them. */
+const UPDATE = '114'
+
+/** First byte of what was sent, or the first two: `0 2` is an Update, `0 1` a SyncStep2, `102` a probe. */
 function kinds(sent: readonly Uint8Array[]): string[] {
   return sent.map(([first, second]) => (first === 0 ? `${String(first)} ${String(second)}` : String(first)))
 }
@@ -28,9 +31,9 @@ describe('edits', () => {
     for (const letter of 'abc') type(letter)
     expect(sent).toEqual([])
     world.clock.flush()
-    expect(kinds(sent)).toEqual(['0 2'])
+    expect(kinds(sent)).toEqual([UPDATE])
     await world.pass(50)
-    expect([world.saved, kinds(sent), world.clock.timers]).toEqual(['abc', ['0 2'], before])
+    expect([world.saved, kinds(sent), world.clock.timers]).toEqual(['abc', [UPDATE], before])
   })
 
   test('are gathered for flushDelay, and sent at once by flush', async () => {
@@ -40,10 +43,10 @@ describe('edits', () => {
     type('b')
     expect(sent).toEqual([])
     await world.pass(50)
-    expect(kinds(sent)).toEqual(['0 2'])
+    expect(kinds(sent)).toEqual([UPDATE])
     type('c')
     provider.flush()
-    expect(kinds(sent)).toEqual(['0 2', '0 2'])
+    expect(kinds(sent)).toEqual([UPDATE, UPDATE])
     await world.pass(1_000)
     expect(world.saved).toBe('abc')
   })
@@ -52,13 +55,13 @@ describe('edits', () => {
     const { type, sent } = await world.openSynced()
     type('x')
     world.clock.flush()
-    expect(kinds(sent)).toEqual(['0 2'])
+    expect(kinds(sent)).toEqual([UPDATE])
     for (let count = 0; count < 159; count += 1) {
       await world.pass(1)
       type('x')
     }
     await world.pass(20)
-    expect(kinds(sent).filter((kind) => kind === '0 2').length).toBe(11)
+    expect(kinds(sent).filter((kind) => kind === UPDATE).length).toBe(11)
     await world.pass(1_000)
     expect(world.saved).toBe('x'.repeat(160))
   })
@@ -85,9 +88,9 @@ describe('edits', () => {
       type('y')
       await world.pass(1)
     }
-    expect(kinds(sent).filter((kind) => kind === '0 2')).toEqual(['0 2'])
+    expect(kinds(sent).filter((kind) => kind === UPDATE)).toEqual([UPDATE])
     await world.pass(30_000)
-    expect(kinds(sent).filter((kind) => kind === '0 2')).toEqual(['0 2', '0 2'])
+    expect(kinds(sent).filter((kind) => kind === UPDATE)).toEqual([UPDATE, UPDATE])
     expect([world.saved.length, provider.unsavedChanges]).toEqual([400_700, 0])
   })
 
@@ -160,14 +163,29 @@ describe('edits', () => {
 })
 
 describe('a proof', () => {
-  test('is asked for once while storage is slow, however much is typed', async () => {
+  test('is not asked for where it is given unasked, however slow storage is', async () => {
+    const { provider, type, sent } = await world.openSynced()
+    world.server.hold()
+    for (let count = 0; count < 60; count += 1) {
+      type('x')
+      await world.pass(50)
+    }
+    expect(new Set(kinds(sent))).toEqual(new Set([UPDATE]))
+    expect([provider.unsavedChanges, Math.round(provider.syncStatus.localUpdatesAge)]).toEqual([60, 3_000])
+    world.server.release()
+    await world.pass(1_000)
+    expect([provider.unsavedChanges, world.saved.length]).toEqual([0, 60])
+  })
+
+  test('is asked of others once while they are slow, however much is typed', async () => {
+    world = new ClientWorld({ dialect: 'y-websocket' })
     const { provider, type, sent } = await world.openSynced()
     world.server.hold()
     for (let count = 0; count < 40; count += 1) {
       type('x')
       await world.pass(50)
     }
-    expect(kinds(sent).filter((kind) => kind === '102')).toEqual(['102'])
+    expect(kinds(sent).filter((kind) => kind === '0 0')).toEqual(['0 0'])
     expect(provider.unsavedChanges).toBe(40)
     world.server.release()
     await world.pass(1_000)
@@ -213,6 +231,20 @@ describe('a proof', () => {
 })
 
 describe('our server', () => {
+  test('is missed within 10 s after much was typed, all of which it has confirmed', async () => {
+    const device = world.device()
+    const { provider, type } = await world.openSynced({}, device)
+    for (let count = 0; count < 3_000; count += 1) {
+      type('x')
+      await world.pass(20)
+    }
+    expect([provider.unsavedChanges, provider.stats.bytesOut > 50_000]).toEqual([0, true])
+    device.network.reachability = 'refusing'
+    device.network.goSilent()
+    await world.pass(10_000)
+    expect(provider.wsconnected).toBe(false)
+  })
+
   test('is asked by ?v=1 who it is, and nothing of ours is said before it has answered', async () => {
     const { provider } = await world.openSynced({ params: { a: 'b' } })
     expect(world.urls.map((url) => url.search)).toEqual(['?v=1&a=b'])

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { FakeDevice } from '../../client/testing/index.ts'
+import { MessageType } from '../../shared/wire/messages.ts'
 import { ClientWorld } from './clientWorld.ts'
 import type { Opened } from './clientWorld.ts'
 
@@ -18,7 +19,7 @@ async function openTabs(): Promise<{ first: Opened; second: Opened; device: Fake
 }
 
 function uploads({ sent }: Opened): number {
-  return sent.filter(([first, second]) => first === 0 && second === 2).length
+  return sent.filter(([type]) => type === MessageType.countedUpdate).length
 }
 
 describe('two tabs with one document', () => {

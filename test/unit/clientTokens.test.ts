@@ -9,6 +9,7 @@ import { ClientWorld, ROOM } from './clientWorld.ts'
 let world = new ClientWorld()
 
 beforeAll(loadSharedSockets)
+beforeAll(() => import('../../client/tokenExpiry.ts')) // loaded on demand, in real time
 
 afterEach(() => {
   world.destroy()

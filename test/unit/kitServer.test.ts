@@ -3,7 +3,14 @@ import { WebsocketProvider as StockProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { encodeAwareness } from '../../shared/wire/awareness.ts'
 import { Feature, hello } from '../../shared/wire/hello.ts'
-import { awareness, probeAnswer, syncStep1, syncUpdate } from '../../shared/wire/messages.ts'
+import {
+  awareness,
+  confirmation,
+  countedUpdate,
+  probeAnswer,
+  syncStep1,
+  syncUpdate,
+} from '../../shared/wire/messages.ts'
 import { FakeClock } from '../../client/testing/fakeClock.ts'
 import { FakeNetwork } from '../../client/testing/fakeNetwork.ts'
 import { FakeServer } from '../../client/testing/fakeServer.ts'
@@ -114,6 +121,17 @@ describe('the fake server', () => {
     expect(one.heard).toEqual([])
     expect(one.say(syncStep1(emptyVector))).toEqual([hex(hello(Feature.durable)), '00000100', '0001020000'])
     expect(one.say(syncStep1(emptyVector))).toEqual(['00000100', '0001020000'])
+  })
+
+  test('who has asked is told how many of its counted updates are saved, and spared its own words', () => {
+    const { clock, connect } = start()
+    const [one, two] = [connect('/room?v=1'), connect()]
+    for (const end of [one, two]) end.say(syncStep1(emptyVector))
+    const update = written('x')
+    expect(one.say(countedUpdate(update))).toEqual([hex(confirmation(1))])
+    clock.advance(0)
+    expect(two.heard.splice(0)).toEqual([hex(syncUpdate(update))])
+    expect(one.say(syncUpdate(written('y'))), 'not counted').toEqual([])
   })
 
   test('as a foreign server it neither introduces itself nor answers probes', () => {

@@ -50,12 +50,12 @@ function texts(update: Uint8Array | null): string[] {
 
 function hear(node: string, said: string[], now = 0): string[] {
   presence.remote.hear(node, said.map(state), now)
-  return texts(presence.takeChanges())
+  return texts(presence.takeChanges()?.update ?? null)
 }
 
 function hearAll(node: string, said: string[], now = 0): string[] {
   presence.remote.hearAll(node, said.map(state), now)
-  return texts(presence.takeChanges())
+  return texts(presence.takeChanges()?.update ?? null)
 }
 
 function join(): Local {
@@ -67,7 +67,7 @@ function join(): Local {
 function say(local: Local, said: string[], now = 0): string[] {
   const states = said.map(state)
   presence.receive(local, states, encodeAwareness(states).length, now)
-  return texts(presence.takeChanges())
+  return texts(presence.takeChanges()?.update ?? null)
 }
 
 function own(): string[] {
@@ -112,13 +112,13 @@ describe('what other nodes say about their clients', () => {
     expect(own()).toEqual([])
     presence.receive(local, [state('8@1=l')], 20, 0)
     const told = presence.takeChanges()
-    expect(presence.remote.takeOwnChanges()).toBe(told)
+    expect(presence.remote.takeOwnChanges()).toBe(told?.update)
     presence.remote.hear('a', [state('7@3=c')], 0)
     expect(say(local, ['8@2=m'])).toEqual(['7@3=c', '8@3=m'])
     expect(own()).toEqual(['8@3=m'])
     expect(texts(presence.remote.encodeOwn())).toEqual(['8@3=m'])
     presence.leave(local, 0)
-    expect(texts(presence.takeChanges())).toEqual(['8@3'])
+    expect(texts(presence.takeChanges()?.update ?? null)).toEqual(['8@3'])
     expect(own()).toEqual(['8@3'])
     expect([...presence.remote.encodeOwn()]).toEqual([0])
   })
@@ -192,14 +192,14 @@ describe('what other nodes say about their clients', () => {
     expect(presence.changed).toBe(false)
     hear('a', ['7@1=a'], 40_000)
     presence.sweep(50_000)
-    expect(texts(presence.takeChanges())).toEqual(['8@1'])
+    expect(texts(presence.takeChanges()?.update ?? null)).toEqual(['8@1'])
   })
 
   it('N4: all clients of a node that is known to be gone are gone', () => {
     hear('a', ['7@1=a', '8@1=a'])
     hear('b', ['9@1=b'])
     presence.remote.leftNode('a', 0)
-    expect(texts(presence.takeChanges())).toEqual(['7@1', '8@1'])
+    expect(texts(presence.takeChanges()?.update ?? null)).toEqual(['7@1', '8@1'])
   })
 
   it('N4: a client that is gone, and said to be there under an older clock, has to prove it', () => {
@@ -218,7 +218,7 @@ describe('claims across nodes', () => {
     expect(asked).toEqual(['a 7@5'])
     presence.remote.hear('a', [state('7@5')], 0)
     await turn()
-    expect(texts(presence.takeChanges())).toEqual(['7@6=mine'])
+    expect(texts(presence.takeChanges()?.update ?? null)).toEqual(['7@6=mine'])
     expect(own()).toEqual(['7@6=mine'])
   })
 
@@ -228,7 +228,7 @@ describe('claims across nodes', () => {
     hear('a', ['7@5=a'], 3_000)
     presence.sweep(6_000)
     await turn()
-    expect(texts(presence.takeChanges())).toEqual([])
+    expect(texts(presence.takeChanges()?.update ?? null)).toEqual([])
     hear('a', ['7@5'], 7_000)
     await turn()
     expect(texts(presence.encodeAll())).toEqual([])
@@ -243,7 +243,7 @@ describe('claims across nodes', () => {
     expect(presence.changed).toBe(false)
     presence.sweep(7_000)
     await turn()
-    expect(texts(presence.takeChanges())).toEqual(['7@6=mine'])
+    expect(texts(presence.takeChanges()?.update ?? null)).toEqual(['7@6=mine'])
     presence.remote.askAgain()
     expect(asked).toEqual(['a 7@5', 'a 7@5'])
   })

@@ -10,7 +10,7 @@ import { PingBudget } from '../../server/transport/pingBudget.ts'
 const shape = { runs: [], needs: null, deletes: [], deleteSetOffset: 0 }
 
 function submission(update: Uint8Array): Submission {
-  return { from: {} as Participant, update, structs: 1, appends: false, acknowledge: true, arrivedAt: 0 }
+  return { from: {} as Participant, number: 1, update, structs: 1, appends: false, acknowledge: true, arrivedAt: 0 }
 }
 
 describe('budget', () => {

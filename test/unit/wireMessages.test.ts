@@ -24,6 +24,8 @@ describe('the wire, as bytes', () => {
     expect(hex(messages.syncStep1(messages.EMPTY_STATE_VECTOR))).toBe('00000100')
     expect(hex(messages.syncStep2(messages.EMPTY_UPDATE))).toBe('0001020000')
     expect(hex(messages.syncUpdate(payload))).toBe('000202aabb')
+    expect(hex(messages.countedUpdate(payload))).toBe('7202aabb')
+    expect(hex(messages.confirmation(300))).toBe('7102ac02')
     expect(hex(messages.awareness(payload))).toBe('0102aabb')
     expect(hex(messages.KEEP_ALIVE)).toBe('010100')
     expect(hex(messages.SAVED)).toBe('0801')
@@ -37,7 +39,8 @@ describe('the wire, as bytes', () => {
   it('what clients say', () => {
     expect(read('00000100')).toEqual({ type: 'syncStep1', stateVector: Buffer.from([0]) })
     expect(read('0001020000')).toEqual({ type: 'syncStep2', update: Buffer.from([0, 0]) })
-    expect(read('000202aabb')).toEqual({ type: 'update', update: Buffer.from(payload) })
+    expect(read('000202aabb')).toEqual({ type: 'update', update: Buffer.from(payload), isCounted: false })
+    expect(read('7202aabb')).toEqual({ type: 'update', update: Buffer.from(payload), isCounted: true })
     expect(read('0102aabb')).toEqual({ type: 'awareness', states: Buffer.from(payload) })
     expect(read('03')).toEqual({ type: 'queryAwareness' })
     expect(read('07')).toEqual({ type: 'close' })
@@ -63,7 +66,7 @@ describe('the wire, as bytes', () => {
     ]) {
       expect(() => read(text), text).toThrow(MalformedFrameError)
     }
-    for (const text of ['0400000100', '06', '0801', '0201026e6f', '020200']) {
+    for (const text of ['0400000100', '06', '0801', '710101', '0201026e6f', '020200']) {
       expect(() => read(text), text).toThrow(ProtocolViolationError)
     }
   })

@@ -41,6 +41,10 @@ function read(reader: Reader): FrameWords {
       return { name: 'QueryAwareness', detail: 'Who is here?' }
     case MessageType.probe:
       return { name: 'Probe', detail: `all up to edit ${new Reader(reader.buffer()).varUint()} on disk?` }
+    case MessageType.countedUpdate:
+      return { name: 'Update', detail: describeUpdate(reader.buffer()) }
+    case MessageType.confirmation:
+      return { name: 'Saved', detail: `${count(new Reader(reader.buffer()).varUint(), 'more update')} on disk` }
     case HELLO_TYPE:
       return { name: 'Hello', detail: describeHello(new Reader(reader.buffer())) }
     default:

@@ -68,14 +68,26 @@ export class Rounds {
     return rounds
   }
 
+  /**
+   * Every load for everybody at once, not measured: V8 compiles code again and again while it is new, which in the first
+   * rounds costs more than all the rest, and is more for whoever has more code.
+   */
+  async warmUp(times: number, log: (line: string) => void): Promise<void> {
+    for (let time = 0; time < times; time++) {
+      for (const load of loads) await Promise.all(this.subjectsOf(load).map((subject) => this.turn(load, subject)))
+      this.round++
+      log(`warming up, ${time + 1} of ${times}`)
+    }
+  }
+
   /** One turn of everybody under every load; who begins changes. */
-  async run(isWarmup: boolean): Promise<void> {
+  async run(): Promise<void> {
     for (const load of loads) {
-      const subjects = load.task.type === 'open' ? this.subjects.openings : this.subjects.edits
+      const subjects = this.subjectsOf(load)
       const first = this.round % subjects.length
       for (const subject of [...subjects.slice(first), ...subjects.slice(0, first)]) {
         const reading = await this.turn(load, subject)
-        if (!isWarmup) this.samples.get(load.id)?.get(subject.name)?.add(reading, load.units)
+        this.samples.get(load.id)?.get(subject.name)?.add(reading, load.units)
       }
     }
     this.round++
@@ -84,6 +96,10 @@ export class Rounds {
   stop(): Promise<void> {
     const all = [...this.subjects.edits, ...this.subjects.openings]
     return forEachAtOnce(all, all.length, (subject) => subject.stop())
+  }
+
+  private subjectsOf({ task }: Load): readonly SubjectProcess[] {
+    return task.type === 'open' ? this.subjects.openings : this.subjects.edits
   }
 
   private async turn({ id, task }: Load, subject: SubjectProcess): Promise<Reading> {

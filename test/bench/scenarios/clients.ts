@@ -13,7 +13,7 @@ import {
   type Target,
 } from './scenario.ts'
 
-const WARMUP_ROUNDS = 2
+const WARMUP_ROUNDS = 10
 const LEAST_ROUNDS = 3
 const FULL_BYTES = 90_000
 /** No worse than the better of the two. */
@@ -58,11 +58,11 @@ function checksOf(samples: Samples): Check[] {
 async function run({ kind, directory, seconds, log }: RunContext): Promise<Outcome> {
   const server = await ServerProcess.start(kind, directory)
   const rounds = await Rounds.start(server.port)
-  for (let round = 0; round < WARMUP_ROUNDS; round++) await rounds.run(true)
+  await rounds.warmUp(WARMUP_ROUNDS, log)
   const end = performance.now() + seconds * 1000
   let done = 0
   for (; done < LEAST_ROUNDS || performance.now() < end; done++) {
-    await rounds.run(false)
+    await rounds.run()
     log(`round ${done + 1}, ${Math.max(0, Math.round((end - performance.now()) / 1000))} s left`)
   }
   await rounds.stop()

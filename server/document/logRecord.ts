@@ -1,0 +1,15 @@
+import type { Participant, Submission } from './participant.ts'
+
+/** What one beat writes: an update, and whose words it is made of. */
+export interface LogRecord {
+  readonly batch: readonly Submission[]
+  readonly merged: Uint8Array
+  /** Null: of several sessions, or there is more in it than was said. */
+  readonly author: Participant | null
+}
+
+/** The session all of these came from; null: there are several. */
+export function authorOf(submissions: readonly Submission[]): Participant | null {
+  const from = submissions[0]?.from ?? null
+  return submissions.every((submission) => submission.from === from) ? from : null
+}
