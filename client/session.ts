@@ -182,7 +182,8 @@ export class Session implements UploadTarget {
 
   sendUpdate(update: Uint8Array, version: number): void {
     this.#tell([this.isOurs ? wire.countedUpdate(update) : wire.syncUpdate(update)])
-    if (this.isOurs) this.#uploads.push({ version, sent: this.#parts.link.bytesSent })
+    // Whoever looks on may have ended the connection.
+    if (this.isOurs && this.#isLive) this.#uploads.push({ version, sent: this.#parts.link.bytesSent })
   }
 
   /** A token that replaces the last one, for servers that have said, on this connection, that they know such a message. */

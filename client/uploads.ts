@@ -131,8 +131,8 @@ export class Uploads {
     if (this.isSaved && isLacking) this.#count(1)
     if (!this.isSaved) this.#depart(null)
     send()
-    // Some servers answer each question with this one: asked again at once, they would never come to an end.
-    if (isFirst) this.#ask()
+    // Ours counts no answer. Others may answer each question with this one: asked at once, they would never come to an end.
+    if (isFirst || target.isOurs) this.#ask()
     else this.#askLater(target)
     this.#listener(null)
   }

@@ -4,6 +4,7 @@ import { WebsocketProvider } from '../../client/index.ts'
 import { FakeNetwork, FakeServer } from '../../client/testing/index.ts'
 import type { FakeDevice, LinkEnd } from '../../client/testing/index.ts'
 import { HELLO_TYPE } from '../../shared/wire/hello.ts'
+import { syncStep1 } from '../../shared/wire/messages.ts'
 import { ForeignServer } from './clientServers.ts'
 import { ClientWorld, messagesIn, ROOM, SERVER_URL } from './clientWorld.ts'
 import type { Opened } from './clientWorld.ts'
@@ -231,6 +232,36 @@ describe('a proof', () => {
 })
 
 describe('our server', () => {
+  test('that asks what it lacks in between proves what it is told then, though that is not counted', async () => {
+    const { provider, type, sent } = await world.openSynced()
+    type('a')
+    await world.pass(1)
+    type('b') // gathered for the next 16 ms
+    world.say(syncStep1(new Uint8Array([0])))
+    await world.pass(5)
+    expect(kinds(sent)).toEqual([UPDATE, '0 1', '102'])
+    await world.pass(1_000)
+    expect([provider.unsavedChanges, world.saved]).toEqual([0, 'ab'])
+  })
+
+  test('confirms by count what was sent on this connection, not what a listener ended it with', async () => {
+    const { provider, type } = await world.openSynced()
+    provider.once('frame', () => provider.disconnect())
+    type('a')
+    await world.pass(10)
+    provider.connect()
+    await world.pass(1_000)
+    world.server.hold()
+    type('b')
+    await world.pass(100)
+    type('c')
+    await world.pass(100)
+    expect(provider.unsavedChanges).toBe(2)
+    world.server.release()
+    await world.pass(100)
+    expect([provider.unsavedChanges, world.saved]).toEqual([0, 'abc'])
+  })
+
   test('is missed within 10 s after much was typed, all of which it has confirmed', async () => {
     const device = world.device()
     const { provider, type } = await world.openSynced({}, device)

@@ -24,7 +24,7 @@ function reading(id: string, title: string, rooms: number): Load {
 }
 
 function opening(id: string, title: string, content: 'empty' | 'full'): Load {
-  const times = 5
+  const times = 20
   return { id, title, task: { type: 'open', times, content }, units: times, unit: 'opening', direction: 'out' }
 }
 

@@ -13,7 +13,7 @@ import {
   type Target,
 } from './scenario.ts'
 
-const WARMUP_ROUNDS = 10
+const WARMUP_ROUNDS = 20
 const LEAST_ROUNDS = 3
 const FULL_BYTES = 90_000
 /** No worse than the better of the two. */
