@@ -38,7 +38,7 @@ export function openSharedSocket(
   const trunk = known.get(url) ?? new Trunk(open(), () => void (known.get(url) === trunk && known.delete(url)))
   known.set(url, trunk)
   const session = Math.floor(environment.random() * 2 ** 32).toString(36)
-  const address = trunk.has(room) ? `${room}${SESSION_SEPARATOR}${session}` : room
+  const address = trunk.mayConfuse(room) ? `${room}${SESSION_SEPARATOR}${session}` : room
   const branch = new Branch(trunk, address, (task) => environment.clock.endOfTurn(task))
   trunk.add(branch)
   return branch
@@ -48,6 +48,8 @@ export function openSharedSocket(
 class Trunk {
   readonly socket: SocketLike
   readonly #branches = new Map<string, Branch>()
+  /** Addresses that have been used. */
+  readonly #used = new Set<string>()
   readonly #onEnd: () => void
   /** Our server's first message, which is for all documents, those that come later included. */
   #hello: ArrayBuffer | null = null
@@ -66,12 +68,17 @@ class Trunk {
     return this.#hello
   }
 
-  has(address: string): boolean {
-    return this.#branches.has(address)
+  /**
+   * Whether messages to this address may be for somebody else. Of ours, which knows sessions, also when nobody uses it any
+   * more: what was on its way to who did is not for the next one.
+   */
+  mayConfuse(address: string): boolean {
+    return this.#branches.has(address) || (this.#hello !== null && this.#used.has(address))
   }
 
   add(branch: Branch): void {
     this.#branches.set(branch.address, branch)
+    this.#used.add(branch.address)
   }
 
   /** @param code given: the socket was found dead, so it is for all others as well */

@@ -73,14 +73,14 @@ export class Tokens {
 
   /** What that takes is loaded then: most tokens are given as they are. */
   #watchExpiry(token: string, source: Exclude<TokenSource, string>): void {
-    this.#cancel?.()
     import('./tokenExpiry.ts').then(
       ({ renewalDelay }) => {
+        if (this.#current !== token || this.#source === null) return
+        this.#cancel?.()
         const wait = renewalDelay(token)
-        if (wait === null || this.#current !== token || this.#source === null) return
-        this.#cancel = this.#clock.after(wait, () => this.#renew(source))
+        if (wait !== null) this.#cancel = this.#clock.after(wait, () => this.#renew(source))
       },
-      (error: unknown) => this.#on.failure(new ProviderError('TOKEN_FAILED', 'token will not be renewed', error)),
+      (error: unknown) => this.#on.failure(new ProviderError('TOKEN_FAILED', 'token not renewed', error)),
     )
   }
 

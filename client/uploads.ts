@@ -165,7 +165,7 @@ export class Uploads {
     // Beyond that the newest is waited for.
     const last = this.#flights.length < MAX_FLIGHTS ? null : this.#flights.pop()
     const { since, at } = last ?? { since: this.#since ?? now, at: now }
-    this.#flights.push({ version: this.#made, bytes, since, at })
+    this.#flights.push({ version: this.#made, bytes: last ? null : bytes, since, at })
     this.#since = null
     this.#sent = this.#made
     return now

@@ -9,8 +9,8 @@ export interface Member {
   readonly end: LinkEnd
   /** Whether it asked who the server is, and has not been answered. */
   wantsHello: boolean
-  /** Whether it has ever asked: then its own words do not come back. */
-  readonly isOurs: boolean
+  /** Whether it has sent an update that is counted: from then on its own words do not come back. */
+  counts: boolean
   /** Whether it has been told the state: before, updates would only be kept pending. */
   isTold: boolean
   /** Client ids it has spoken for: gone when it is gone. */
@@ -34,7 +34,7 @@ export class FakeRoom {
     member.isTold = true
   }
 
-  /** Saves an update and relays it to everybody, the author included unless it is one of ours. */
+  /** Saves an update and relays it to everybody, the author included unless it counts. */
   apply(update: Uint8Array, author: Member): void {
     Y.applyUpdate(this.doc, update)
     const message = syncUpdate(update)
@@ -84,7 +84,7 @@ export class FakeRoom {
 }
 
 function isSpared(member: Member, author: Member): boolean {
-  return member === author && member.isOurs
+  return member === author && member.counts
 }
 
 function isGone(json: Uint8Array): boolean {

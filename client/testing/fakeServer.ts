@@ -2,6 +2,7 @@ import type * as Y from 'yjs'
 import { CloseCode, closeReason } from '../../shared/closeCodes.ts'
 import { nameFromUrl } from '../../shared/names.ts'
 import { Feature, hello, HELLO_PARAMETER } from '../../shared/wire/hello.ts'
+import type { ClientMessage } from '../../shared/wire/messages.ts'
 import { confirmation, permissionDeniedYWebsocket, probeAnswer, readMessage } from '../../shared/wire/messages.ts'
 import { Reader } from '../../shared/wire/reader.ts'
 import type { Acceptor } from './fakeNetwork.ts'
@@ -81,7 +82,7 @@ export class FakeServer implements Acceptor {
     const name = nameFromUrl(url.pathname)
     const reason = this.#denied.get(name)
     const wantsHello = this.#dialect === 'scriptorium' && url.searchParams.has(HELLO_PARAMETER)
-    const member: Member = { end, wantsHello, isOurs: wantsHello, isTold: false, clients: new Set() }
+    const member: Member = { end, wantsHello, counts: false, isTold: false, clients: new Set() }
     const room = this.#room(name)
     this.#ends.add(end)
     end.listener = {
@@ -120,10 +121,7 @@ export class FakeServer implements Acceptor {
         return this.#save(member, () => room.join(member, message.stateVector))
       case 'syncStep2':
       case 'update':
-        return this.#save(member, () => {
-          room.apply(message.update, member)
-          if ('isCounted' in message && message.isCounted) member.end.send(confirmation(1))
-        })
+        return this.#store(room, member, message)
       case 'probe':
         if (this.#dialect === 'scriptorium') this.#save(member, () => member.end.send(probeAnswer(message.payload)))
         return
@@ -135,6 +133,15 @@ export class FakeServer implements Acceptor {
       case 'close':
       case 'ignored':
     }
+  }
+
+  #store(room: FakeRoom, member: Member, message: Extract<ClientMessage, { readonly update: Uint8Array }>): void {
+    const isCounted = message.type === 'update' && message.isCounted
+    member.counts ||= isCounted
+    this.#save(member, () => {
+      room.apply(message.update, member)
+      if (isCounted) member.end.send(confirmation(1))
+    })
   }
 
   /** Runs a job that needs storage: now, or after all that waits for it already. */

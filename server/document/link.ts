@@ -9,11 +9,8 @@ export interface Dialect {
   readonly key: string
   /** What stands before every message: nothing for y-websocket, the address for Hocuspocus. */
   readonly prefix: Uint8Array
-  /**
-   * What tells a client that a SyncStep2 or Update of its own is durable. 'status': a SyncStatus for each; 'echo': it comes
-   * back like everybody else's; 'count': it is told how many are, and spared its own words.
-   */
-  readonly proof: 'status' | 'echo' | 'count'
+  /** Whether every SyncStep2 and Update is answered by a SyncStatus once it is durable; not of a client that counts (S10). */
+  readonly acknowledges: boolean
 }
 
 /** A client's socket, as far as a document may know it. */

@@ -8,8 +8,8 @@ export interface LogRecord {
   readonly author: Participant | null
 }
 
-/** The session all of these came from; null: there are several. */
+/** The session that has said all of these in these words; null: there are several, or we have made part of one ourselves. */
 export function authorOf(submissions: readonly Submission[]): Participant | null {
   const from = submissions[0]?.from ?? null
-  return submissions.every((submission) => submission.from === from) ? from : null
+  return submissions.every((submission) => submission.from === from && submission.number !== null) ? from : null
 }

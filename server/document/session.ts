@@ -57,7 +57,7 @@ export interface Room {
   leave(session: Session): void
 }
 
-/** One client on one document: what it said, what it is owed, and how far it can keep up. Rules S1 to S8 of SPEC.md. */
+/** One client on one document: what it said, what it is owed, and how far it can keep up. Rules S1 to S10 of SPEC.md. */
 export class Session implements Uploader, Speaker {
   readonly #options: SessionOptions
   readonly #presence: Presence
@@ -72,6 +72,8 @@ export class Session implements Uploader, Speaker {
   #askedAt = -1
   #presenceStale = true
   #strikes = 0
+  /** How many times the client was told that we have what was not durable, and is not yet. */
+  #owed = 0
 
   constructor(options: SessionOptions, presence: Presence, room: Room) {
     this.#options = options
@@ -232,7 +234,7 @@ export class Session implements Uploader, Speaker {
 
   /** Whether these are its own words, which it does not want back. */
   #isSpared(speaker: Participant | Speaker | null): boolean {
-    return speaker === this && this.#options.dialect.proof === 'count'
+    return speaker === this && this.#uploads?.isCounting === true
   }
 
   /** Whether the first `count` of its uploads are durable. */
@@ -278,17 +280,18 @@ export class Session implements Uploader, Speaker {
 
   /** Tells the client what of its uploads is durable. False: not now, it has just been told. */
   #confirm(): boolean {
-    const { proof } = this.#options.dialect
-    if (proof === 'status') this.#acknowledge(this.#uploads?.takeAcknowledgements() ?? 0)
-    if (proof !== 'count') return true
-    const count = this.#uploads?.takeConfirmation() ?? 0
+    const uploads = this.#uploads
+    if (uploads === null) return true
+    const acknowledged = uploads.takeAcknowledgements()
+    if (!uploads.isCounting) this.#acknowledge(acknowledged)
+    const count = uploads.takeConfirmation()
     if (count === 'later') return false
     if (count > 0) this.#send(confirmation(count))
     return true
   }
 
   #acknowledge(count: number): void {
-    if (count === 0) return
+    if (count === 0 || !this.#options.dialect.acknowledges) return
     const { link, dialect } = this.#options
     const frame = link.encode(dialect.prefix, SAVED)
     const frames = new Uint8Array(frame.length * count)
@@ -297,6 +300,7 @@ export class Session implements Uploader, Speaker {
   }
 
   #proveSaved(): void {
+    if (this.#owed > 0) return
     for (let probe = this.#probes[0]; probe !== undefined && this.#isSettled(probe.after); probe = this.#probes[0]) {
       this.#probes.shift()
       this.#send(probeAnswer(probe.payload))
@@ -358,9 +362,25 @@ export class Session implements Uploader, Speaker {
     if (all !== null) this.#send(awareness(all))
   }
 
-  #sendStep1({ content }: Pipeline): void {
+  #sendStep1(pipeline: Pipeline): void {
+    const { content } = pipeline
     this.#askedAt = content.rewinds
+    if (!pipeline.isSettled) this.#owe(pipeline)
     this.#send(syncStep1(content.frontier()))
+  }
+
+  /**
+   * The client is told that we have what is accepted and not durable yet, and will not send it: perhaps edits of its own,
+   * from its last connection. Nothing is proved before that is durable.
+   */
+  #owe(pipeline: Pipeline): void {
+    this.#owed += 1
+    this.#options.clock.endOfTurn(() => {
+      void pipeline.settle().then(() => {
+        this.#owed -= 1
+        if (!this.isGone) pipeline.await(this)
+      })
+    })
   }
 
   #send(message: Uint8Array): void {

@@ -9,6 +9,15 @@ import type { SessionOptions } from './sessionOptions.ts'
 
 /** Milliseconds between two confirmations of uploads, so that they need no wake-up each. */
 const CONFIRMATION_GAP_MS = 100
+/** Counted updates that are confirmed one by one. */
+const MAX_UNCONFIRMED = 1024
+
+/** Updates that the client counts. */
+interface Counted {
+  /** Of the last of them, among all of the session's uploads. */
+  readonly number: number
+  readonly count: number
+}
 
 /** The session whose uploads these are. */
 export interface Uploader extends Participant {
@@ -27,11 +36,10 @@ export class Uploads {
   readonly #held: HeldUpdates
   /** How many there have been. */
   #count = 0
-  /** So many of them, the first ones, are durable; of the others those with these numbers. */
-  #settled = 0
-  readonly #settledBeyond = new Set<number>()
-  /** Of those that the client counts: the numbers of what it does not know to be durable. */
-  #unconfirmed: number[] = []
+  /** The numbers of those that are not durable, in order: what is pending or held, both of which are bounded. */
+  readonly #unsettled = new Set<number>()
+  /** What of those that the client counts it does not know to be durable; null: it has not counted any. */
+  #unconfirmed: Counted[] | null = null
   #confirmedAt = -Infinity
   #unacknowledged = 0
   #pendingUpdates = 0
@@ -66,7 +74,8 @@ export class Uploads {
 
   /** Whether the first `count` of them are durable. */
   isSettled(count: number): boolean {
-    return this.#settled >= count
+    for (const number of this.#unsettled) return number > count
+    return true
   }
 
   /**
@@ -86,7 +95,8 @@ export class Uploads {
     const shape = walkUpdate(update, this.#options.limits)
     const structs = this.#pay(shape)
     this.#count += 1
-    if (isCounted && this.#options.dialect.proof === 'count') this.#unconfirmed.push(this.#count)
+    this.#unsettled.add(this.#count)
+    if (isCounted) this.#countOne(this.#count)
     const origin = { from: this.#from, number: this.#count, arrivedAt }
     const submission = { ...origin, update, structs, appends: false, acknowledge }
     if (this.#offer(pipeline, submission, shape)) {
@@ -118,8 +128,12 @@ export class Uploads {
 
   settled(submission: Submission): void {
     if (submission.acknowledge) this.#unacknowledged += 1
-    if (submission.number !== null) this.#settledBeyond.add(submission.number)
-    while (this.#settledBeyond.delete(this.#settled + 1)) this.#settled += 1
+    if (submission.number !== null) this.#unsettled.delete(submission.number)
+  }
+
+  /** Whether the client has counted any: then it wants to be told how many are durable, and nothing else of its own. */
+  get isCounting(): boolean {
+    return this.#unconfirmed !== null
   }
 
   /**
@@ -127,14 +141,15 @@ export class Uploads {
    * fast, or a program, is not woken up for each edit, and whoever cannot wait asks.
    */
   takeConfirmation(): number | 'later' {
-    const next = this.#unconfirmed.findIndex((number) => number > this.#settled)
-    const count = next === -1 ? this.#unconfirmed.length : next
-    if (count === 0) return 0
+    const unconfirmed = this.#unconfirmed ?? []
+    const next = unconfirmed.findIndex(({ number }) => !this.isSettled(number))
+    const settled = next === -1 ? unconfirmed : unconfirmed.slice(0, next)
+    if (settled.length === 0) return 0
     const now = this.#options.clock.now()
     if (now < this.#confirmedAt + CONFIRMATION_GAP_MS) return 'later'
     this.#confirmedAt = now
-    this.#unconfirmed = this.#unconfirmed.slice(count)
-    return count
+    this.#unconfirmed = unconfirmed.slice(settled.length)
+    return settled.reduce((sum, { count }) => sum + count, 0)
   }
 
   /** How many have become durable and are to be acknowledged; from now on they are. */
@@ -158,6 +173,14 @@ export class Uploads {
    */
   end(): void {
     this.#held.clear()
+  }
+
+  /** While one is held, others may become durable without end: then the newest are confirmed together. */
+  #countOne(number: number): void {
+    this.#unconfirmed ??= []
+    const last = this.#unconfirmed.at(-1)
+    if (last === undefined || this.#unconfirmed.length < MAX_UNCONFIRMED) this.#unconfirmed.push({ number, count: 1 })
+    else this.#unconfirmed.splice(-1, 1, { number, count: last.count + 1 })
   }
 
   /** False: it builds on something unknown. */

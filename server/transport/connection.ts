@@ -243,13 +243,12 @@ export class Connection implements Link, SocketEvents, OutboxListener {
   #open(frame: Buffer): void {
     if (frame.length === 0) throw new MalformedFrameError('empty first frame')
     const { registry, limits, clock, observer } = this.#context
-    const confirms = this.#wantsHello
     let opened: { protocol: Protocol; channel: Channel }
     if (frame[0] === 0) {
       const document = registry.open(checkName(this.#name, limits.maxNameBytes))
-      opened = { protocol: 'y-websocket', channel: new YWebsocketChannel(this, document, { observer, confirms }) }
+      opened = { protocol: 'y-websocket', channel: new YWebsocketChannel(this, document, observer) }
     } else {
-      const channel = new HocuspocusChannel({ link: this, registry, limits, clock, observer, confirms })
+      const channel = new HocuspocusChannel({ link: this, registry, limits, clock, observer })
       opened = { protocol: 'hocuspocus', channel }
     }
     this.#state = { name: 'open', ...opened }

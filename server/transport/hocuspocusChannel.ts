@@ -34,8 +34,6 @@ export interface HocuspocusOptions {
   readonly limits: Limits
   readonly clock: Clock
   readonly observer: Observer
-  /** A client of ours, which is told what is durable by count. */
-  readonly confirms: boolean
 }
 
 /** Hocuspocus providers 2 to 4: many documents per socket, every frame begins with the address of one. */
@@ -119,8 +117,7 @@ export class HocuspocusChannel implements Channel {
     const name = this.#nameOf(address)
     if (name === null) return null
     this.#checkCrowd(name)
-    const proof = this.#options.confirms ? 'count' : 'status'
-    const dialect = { protocol: 'hocuspocus', key: address, prefix: encodeString(address), proof } as const
+    const dialect = { protocol: 'hocuspocus', key: address, prefix: encodeString(address), acknowledges: true } as const
     const attached = registry.open(name).join({ link, dialect, budgets: this.#budgets })
     this.#sessions.set(address, attached)
     return attached

@@ -8,22 +8,15 @@ import type { Session } from '../document/session.ts'
 import type { Observer } from '../observer.ts'
 import type { Channel } from './channel.ts'
 
-const echoing: Dialect = { protocol: 'y-websocket', key: '', prefix: new Uint8Array(), proof: 'echo' }
-const confirming: Dialect = { ...echoing, proof: 'count' }
-
-interface YWebsocketOptions {
-  readonly observer: Observer
-  /** A client of ours, which is told what is durable by count. */
-  readonly confirms: boolean
-}
+const dialect: Dialect = { protocol: 'y-websocket', key: '', prefix: new Uint8Array(), acknowledges: false }
 
 /** y-websocket 1 to 4 and y-sweet clients: one document per socket, named by the URL. */
 export class YWebsocketChannel implements Channel {
   readonly #session: Session
   readonly #observer: Observer
 
-  constructor(link: Link, document: Document, { observer, confirms }: YWebsocketOptions) {
-    this.#session = document.join({ link, dialect: confirms ? confirming : echoing })
+  constructor(link: Link, document: Document, observer: Observer) {
+    this.#session = document.join({ link, dialect })
     this.#observer = observer
   }
 
@@ -42,7 +35,7 @@ export class YWebsocketChannel implements Channel {
   }
 
   prefixOf(): Uint8Array {
-    return echoing.prefix
+    return dialect.prefix
   }
 
   drained(): void {

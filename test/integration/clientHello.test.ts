@@ -11,6 +11,7 @@ import {
   MessageType,
   probeAnswer,
   readMessage,
+  SAVED,
   syncStep1,
   syncUpdate,
 } from '../../shared/wire/messages.ts'
@@ -147,6 +148,18 @@ describe.each(framings)('%s', (_name, first, prefix) => {
     await author.until(() => author.messages.length > heardBefore + 1, 'the probe')
     const heard = author.messages.slice(heardBefore)
     expect(heard).toEqual([bytes(prefix, confirmation(1)), bytes(prefix, probeAnswer(Buffer.from('end')))])
+  })
+
+  test('S10: who asks and does not count is told what everybody else is', async () => {
+    const client = await connect(await start(), '/room?v=1')
+    client.send(first)
+    await client.until(() => client.messages.length >= 3, 'the state')
+    const before = client.messages.length
+    const [update] = twoUpdates()
+    client.send(bytes(prefix, syncUpdate(update)))
+    const due = [bytes(prefix, syncUpdate(update)), ...(prefix.length > 0 ? [bytes(prefix, SAVED)] : [])]
+    await client.until(() => client.messages.length >= before + due.length, 'the echo')
+    expect(client.messages.slice(before)).toEqual(due)
   })
 
   test('T1: a server that keeps documents in memory does not call itself durable', async () => {

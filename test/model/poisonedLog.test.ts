@@ -84,7 +84,7 @@ describe('a broadcast', () => {
       protocol: 'hocuspocus',
       key,
       prefix: Uint8Array.of(),
-      proof: 'status',
+      acknowledges: true,
     })
     const broadcast = new Broadcast(Uint8Array.of(1))
     for (let session = 0; session < 3; session += 1) {

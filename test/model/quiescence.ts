@@ -33,11 +33,11 @@ export async function expectConverged(world: World, clients: readonly SimClient[
     expect(client.link?.isPaused, `${who} is still paused`).toBe(false)
     expectSame(client.doc, world.stored.durable(client.document), who)
     if (!client.hasOrphan) expect(client.tally.probesAnswered, `${who}: probes`).toBe(client.tally.probesSent)
-    const { proof } = client.dialect
-    if (proof !== 'status') expect(client.tally.acknowledged, `${who}: acknowledgements`).toBe(0)
-    else expect(client.tally.acknowledged, `${who}: acknowledgements`).toBe(client.acknowledgementsDue)
-    const confirmed = proof === 'count' ? client.counted : 0
-    if (!client.hasOrphan) expect(client.tally.confirmed, `${who}: confirmed`).toBe(confirmed)
+    const { acknowledges } = client.dialect
+    if (!acknowledges) expect(client.tally.acknowledged, `${who}: acknowledgements`).toBe(0)
+    else if (client.counted === 0)
+      expect(client.tally.acknowledged, `${who}: acknowledgements`).toBe(client.acknowledgementsDue)
+    if (!client.hasOrphan) expect(client.tally.confirmed, `${who}: confirmed`).toBe(client.counted)
   }
   for (const document of new Set(clients.map((client) => client.document))) await world.expectStored(document)
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { defaultLimits } from '../../shared/limits.ts'
-import { countedUpdate, syncStep1, syncStep2, syncUpdate } from '../../shared/wire/messages.ts'
+import { countedUpdate, EMPTY_UPDATE, syncStep1, syncStep2, syncUpdate } from '../../shared/wire/messages.ts'
 import { Content, MAX_TAIL_BYTES } from '../../server/document/content.ts'
 import { expectConverged, quiesce } from './quiescence.ts'
 import { orphanUpdate, poisonousUpdate, Room, updateOnPoison } from './room.ts'
@@ -49,7 +49,7 @@ describe('the path of an edit, cases the model found', () => {
     const [first = new Uint8Array(), second = new Uint8Array()] = updatesOf(500, 'first', 'second')
     const [other = new Uint8Array()] = updatesOf(501, 'other')
     for (const client of [room.client(0), room.client(2)]) {
-      const message = client.dialect.proof === 'count' ? countedUpdate : syncUpdate
+      const message = client.counts ? countedUpdate : syncUpdate
       client.outbox.push(message(second))
       client.probe()
       client.outbox.push(message(other))
@@ -59,6 +59,49 @@ describe('the path of an edit, cases the model found', () => {
     room.client(1).outbox.push(syncUpdate(first)) // what is said too early fails the clients' own check
     await quiesce(world, room.clients)
     await expectConverged(world, room.clients)
+  })
+
+  it('S10: however much is counted while something is held, all of it is confirmed when that is durable', async () => {
+    const { room, world } = await connected(3)
+    const [first = new Uint8Array(), second = new Uint8Array()] = updatesOf(500, 'first', 'second')
+    const client = room.client(2)
+    Y.applyUpdate(client.doc, second, 'server') // its own, which it is not sent back
+    client.outbox.push(countedUpdate(second))
+    for (let count = 0; count < 3_000; count += 1) client.outbox.push(countedUpdate(EMPTY_UPDATE))
+    await quiesce(world, room.clients)
+    expect([client.counted, client.tally.confirmed]).toEqual([3_001, 0])
+    room.client(1).outbox.push(syncUpdate(first))
+    await quiesce(world, room.clients)
+    expect(client.tally.confirmed).toBe(3_001)
+    await expectConverged(world, room.clients)
+  })
+
+  it('D3: nothing is proved to who was told that we have what is still waiting for its commit', async () => {
+    const { room, world } = await connected(2, { maxPendingUpdatesPerSession: 20_000 })
+    const client = room.client(0)
+    world.hold('append')
+    for (let count = 0; count < 9_000; count += 1) client.doc.getArray('list').push([count]) // more than one commit takes
+    client.deliverUp(1)
+    await room.settle()
+    client.deliverUp(Infinity)
+    client.disconnect()
+    client.connect()
+    client.deliverUp(Infinity)
+    for (let turn = 0; turn < 20; turn += 1) {
+      // One commit more, after which the state is told, and another one, after which the probe could be answered.
+      if (turn % 10 === 0) world.release()
+      if (turn % 10 === 0) world.hold('append')
+      await world.clock.advanceAsync(50)
+      client.deliverDown(Infinity)
+      client.outbox.length = 0 // nothing is missing, as it was told, and our own client does not say so
+      if (client.tally.step1Received > client.tally.probesSent) client.probe()
+      client.deliverUp(Infinity)
+    }
+    const isDurable = world.isDurable('room', Y.encodeStateAsUpdate(client.doc))
+    expect([isDurable, client.tally.probesSent, client.tally.probesAnswered]).toEqual([false, 1, 0])
+    world.release()
+    await quiesce(world, room.clients)
+    expect(client.tally.probesAnswered).toBe(1)
   })
 
   it('D9, P1: an update is not taken for known because of another one that turns out poisonous', async () => {

@@ -15,7 +15,7 @@ import { MemoryEngine, MemoryStore } from '../../server/engine/memory/memoryEngi
 import type { ServerEvent } from '../../server/observer.ts'
 import { FaultyEngine } from '../../server/testing/faultyEngine.ts'
 
-const dialect = { protocol: 'y-websocket', key: '', prefix: new Uint8Array(), proof: 'echo' } as const
+const dialect = { protocol: 'y-websocket', key: '', prefix: new Uint8Array(), acknowledges: false } as const
 
 /** Updates of one client that types these texts one after the other. */
 function typed(client: number, ...texts: string[]): readonly [Uint8Array, Uint8Array] {

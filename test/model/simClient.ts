@@ -105,6 +105,7 @@ export class SimClient {
   readonly document: string
   readonly address: string | null
   readonly dialect: Dialect
+  readonly counts: boolean
   readonly outbox: Uint8Array[] = []
   readonly #world: World
   readonly #wire: WireUp
@@ -133,7 +134,8 @@ export class SimClient {
     this.#wire = wire
     this.document = about.document
     this.address = about.address
-    this.dialect = dialectOf(about.address, about.isOurs ?? false)
+    this.dialect = dialectOf(about.address)
+    this.counts = about.isOurs ?? false
     this.doc.clientID = about.id
     this.doc.on('update', (update: Uint8Array, origin: unknown) => {
       if (origin !== 'server' && this.link !== null) this.outbox.push(this.#updateMessage(update))
@@ -141,7 +143,7 @@ export class SimClient {
   }
 
   #updateMessage(update: Uint8Array): Uint8Array {
-    return this.dialect.proof === 'count' ? countedUpdate(update) : syncUpdate(update)
+    return this.counts ? countedUpdate(update) : syncUpdate(update)
   }
 
   get isConnected(): boolean {
@@ -192,7 +194,7 @@ export class SimClient {
   /** A message outside the protocol's order; the client does not count on it. */
   inject(message: Uint8Array, isOrphan = false): void {
     this.hasOrphan ||= isOrphan
-    if (this.isConnected && this.dialect.proof === 'count') this.#note(message)
+    if (this.isConnected && this.counts) this.#note(message)
     if (this.isConnected) this.#wiring?.receive(message)
   }
 
@@ -307,11 +309,11 @@ function emptyTally(): Tally {
   }
 }
 
-function dialectOf(address: string | null, isOurs: boolean): Dialect {
+function dialectOf(address: string | null): Dialect {
   const prefix = addressPrefix(address)
   return address === null
-    ? { protocol: 'y-websocket', key: '', prefix, proof: isOurs ? 'count' : 'echo' }
-    : { protocol: 'hocuspocus', key: address, prefix, proof: isOurs ? 'count' : 'status' }
+    ? { protocol: 'y-websocket', key: '', prefix, acknowledges: false }
+    : { protocol: 'hocuspocus', key: address, prefix, acknowledges: true }
 }
 
 function addressPrefix(address: string | null): Uint8Array {

@@ -34,12 +34,11 @@ export function toSession(world: World) {
 export function toChannel(world: World) {
   return (link: SimLink, client: SimClient): Wiring => {
     const { registry, limits, clock } = world
-    const { prefix, proof } = client.dialect
-    const confirms = proof === 'count'
+    const { prefix } = client.dialect
     const channel: Channel =
       client.address === null
-        ? new YWebsocketChannel(link, registry.open(client.document), { observer: world, confirms })
-        : new HocuspocusChannel({ link, registry, limits, clock, observer: world, confirms })
+        ? new YWebsocketChannel(link, registry.open(client.document), world)
+        : new HocuspocusChannel({ link, registry, limits, clock, observer: world })
     return {
       receive: (message) => guarded(link, () => channel.receive(Buffer.concat([prefix, message]))),
       drained: () => channel.drained(),

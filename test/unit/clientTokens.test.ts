@@ -1,5 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenContext } from '../../client/index.ts'
+import { FakeClock } from '../../client/testing/fakeClock.ts'
+import { Tokens } from '../../client/tokens.ts'
 import { auth } from '../../client/wire.ts'
 import { MessageType, permissionDenied } from '../../shared/wire/messages.ts'
 import { encodeString } from '../../shared/wire/writer.ts'
@@ -162,6 +164,21 @@ describe('a token', () => {
     expect(count).toBeGreaterThan(1)
     expect(sent.filter(([first]) => first === MessageType.auth)).toEqual([])
   })
+})
+
+test('a token that is had twice before its end is known is renewed once, and not after the end', async () => {
+  const clock = new FakeClock()
+  const renewed: string[] = []
+  const token = jwt(300)
+  const tokens = new Tokens(() => token, clock, { renewed: (next) => renewed.push(next), failure: () => expect.fail() })
+  await tokens.get()
+  tokens.forget()
+  await tokens.get()
+  await import('../../client/tokenExpiry.ts')
+  await clock.advanceAsync(1)
+  expect(clock.timers).toBe(1)
+  tokens.destroy()
+  expect(clock.timers).toBe(0)
 })
 
 describe('a token for one of many documents on a socket', () => {

@@ -3,6 +3,7 @@ import { InvalidNameError, LimitExceededError } from '../../shared/errors.ts'
 import { defaultLimits } from '../../shared/limits.ts'
 import { checkName, nameFromUrl } from '../../shared/names.ts'
 import { HeldUpdates } from '../../server/document/heldUpdates.ts'
+import { authorOf } from '../../server/document/logRecord.ts'
 import type { Participant, Submission } from '../../server/document/participant.ts'
 import { Budget } from '../../server/document/budgets.ts'
 import { PingBudget } from '../../server/transport/pingBudget.ts'
@@ -38,6 +39,16 @@ describe('ping budget', () => {
     const later = new PingBudget(20, 0)
     for (let ping = 0; ping < 100; ping += 1) later.take(0)
     expect([later.take(50), later.take(50)]).toEqual([true, false])
+  })
+})
+
+describe('the author of a log record', () => {
+  it('S10: is who has said all of it, in these words', () => {
+    const [one, other] = [submission(new Uint8Array(1)), submission(new Uint8Array(1))]
+    expect(authorOf([one])).toBe(one.from)
+    expect(authorOf([one, { ...other, from: one.from }])).toBe(one.from)
+    expect(authorOf([one, other])).toBe(null)
+    expect(authorOf([{ ...one, number: null }]), 'a part that we have made').toBe(null)
   })
 })
 

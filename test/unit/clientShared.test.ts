@@ -1,0 +1,60 @@
+import { createDecoder, readVarString } from 'lib0/decoding'
+import { afterEach, beforeAll, expect, test } from 'vitest'
+import type { Acceptor, Dialect } from '../../client/testing/index.ts'
+import { loadSharedSockets, SharedSocketServer } from './clientServers.ts'
+import { ClientWorld, ROOM } from './clientWorld.ts'
+
+let world = new ClientWorld()
+
+beforeAll(loadSharedSockets)
+
+afterEach(() => world.destroy())
+
+/** Which addresses clients have used, in order. */
+function watch(dialect: Dialect): Set<string> {
+  const addresses = new Set<string>()
+  world = new ClientWorld({
+    dialect,
+    wrap: (server): Acceptor => {
+      const shared = new SharedSocketServer(server)
+      return {
+        accept: (end, url) => {
+          shared.accept(end, url)
+          const { listener } = end
+          end.listener = {
+            onMessage: (frame) => {
+              addresses.add(readVarString(createDecoder(frame)))
+              listener?.onMessage(frame)
+            },
+            onClose: (close) => listener?.onClose(close),
+          }
+        },
+      }
+    },
+  })
+  return addresses
+}
+
+test.each([
+  ['scriptorium', 3],
+  ['y-websocket', 2],
+] as const)(
+  'who comes back on a shared socket of %s has an address of its own, if the server knows any',
+  async (...given) => {
+    const [dialect, count] = given
+    const addresses = watch(dialect)
+    const device = world.device()
+    const { provider, type } = world.open(device, { multiplex: true })
+    const other = world.open(device, { multiplex: true }, 'other')
+    await world.pass(1_000)
+    provider.disconnect()
+    provider.connect()
+    type('x')
+    await world.pass(5_000)
+    expect([provider.synced, world.saved, device.network.opened, addresses.size]).toEqual([true, 'x', 1, count])
+    expect([...addresses].filter((address) => address !== 'other').every((address) => address.startsWith(ROOM))).toBe(
+      true,
+    )
+    expect(other.provider.synced).toBe(true)
+  },
+)
