@@ -37,10 +37,10 @@ export class Presence {
     options.awareness.on('update', this.#onUpdate)
   }
 
-  /** Null while we have none to tell of. */
-  message(): Uint8Array | null {
+  /** None while there is nothing to tell. */
+  messages(): Uint8Array[] {
     const { awareness } = this.#options
-    return this.#isSet ? presence(awareness, [awareness.clientID]) : null
+    return this.#isSet ? [presence(awareness, [awareness.clientID])] : []
   }
 
   everybody(): Uint8Array {
@@ -104,7 +104,10 @@ export class Presence {
     const isWronged = removed.includes(self) && !this.#isAway && awareness.getLocalState() !== null
     const isOurs = from !== origin && [...added, ...updated, ...removed].includes(self)
     if ((!isOurs && !isWronged) || this.#cancel !== null) return
-    this.#cancel = later(clock, this.#sentAt + throttle - clock.now(), this.#send)
+    // At the end of the turn edits leave, and usually take it along: a timer that is not needed still wakes Node up.
+    this.#cancel = later(clock, 0, () => {
+      this.#cancel = later(clock, this.#sentAt + throttle - clock.now(), this.#send)
+    })
   }
 
   readonly #send = (): void => this.#options.send(this.#take())

@@ -149,9 +149,7 @@ export class Session implements UploadTarget {
   introduction(): Uint8Array[] {
     const { doc, presence } = this.#parts
     const state = encodeStateAsUpdate(doc)
-    const own = presence.message()
-    const messages = [wire.syncStep1(encodeStateVector(doc)), wire.syncStep2(state), wire.queryPresence]
-    return own === null ? messages : [...messages, own]
+    return [wire.syncStep1(encodeStateVector(doc)), wire.syncStep2(state), wire.queryPresence, ...presence.messages()]
   }
 
   /** Asks for everything we lack. */
