@@ -274,7 +274,7 @@ interface Gate {
 
 /**
  * Stands between a page and the server. While closed it keeps back what tells the author that something is saved: answers
- * to probes (102), and the author's own updates coming back.
+ * to probes (102), and confirmations (113).
  */
 async function holdConfirmations(page: Page): Promise<Gate> {
   let isOpen = true
@@ -282,7 +282,7 @@ async function holdConfirmations(page: Page): Promise<Gate> {
   await page.routeWebSocket(/./, (socket) => {
     const server = socket.connectToServer()
     server.onMessage((frame) => {
-      const isConfirmation = typeof frame !== 'string' && (frame[0] === 102 || (frame[0] === 0 && frame[1] === 2))
+      const isConfirmation = typeof frame !== 'string' && (frame[0] === 102 || frame[0] === 113)
       if (isOpen || !isConfirmation) socket.send(frame)
       else release.push(() => socket.send(frame))
     })
