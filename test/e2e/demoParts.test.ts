@@ -6,7 +6,7 @@ import * as Y from 'yjs'
 import { describe, expect, test } from 'vitest'
 import { describeFrame } from '../../client/demo/network/describeFrame.ts'
 import { inkOn, luminance, PALETTE } from '../../client/demo/people/palette.ts'
-import { initials, readPerson } from '../../client/demo/people/person.ts'
+import { initials, inventPerson, readPerson } from '../../client/demo/people/person.ts'
 import { describe as say } from '../../client/demo/status/words.ts'
 import type { Facts } from '../../client/demo/status/words.ts'
 import { withoutStyles } from '../../client/demo/text/pastedStyles.ts'
@@ -156,6 +156,11 @@ describe('frames in words', () => {
       expect(describeFrame(new Uint8Array(bytes)).name).toBe('Unreadable')
     }
   })
+})
+
+test('people: two who share a browser do not get the same name', () => {
+  const { name } = inventPerson()
+  expect(Array.from({ length: 2_000 }, () => inventPerson(name).name)).not.toContain(name)
 })
 
 test('people: whatever others send is cut to what can be shown', () => {

@@ -30,7 +30,8 @@ export class Me {
   /** Takes a colour that nobody else has as soon as others are known, unless a colour has been chosen by then. */
   #newcomer(): Person {
     const { clientID } = this.#awareness
-    const person = inventPerson()
+    const neighbour = recallPerson(this.#part === '' ? '.second' : '') // one name in a hundred would be the same
+    const person = inventPerson(neighbour?.name)
     rememberPerson(person, this.#part)
     const look = (): void => {
       const others = this.#colorsOfOthers()

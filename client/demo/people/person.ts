@@ -17,8 +17,10 @@ export function recallPerson(part = ''): Person | undefined {
   return readPerson(readStorage(part))
 }
 
-export function inventPerson(): Person {
-  return { name: `${pick(MANNERS)} ${pick(ANIMALS)}`, color: pick(PALETTE) }
+/** @param taken a name that it must not be */
+export function inventPerson(taken?: string): Person {
+  const name = `${pick(MANNERS)} ${pick(ANIMALS)}`
+  return name === taken ? inventPerson(taken) : { name, color: pick(PALETTE) }
 }
 
 /** A colour that nobody has; any, when there are more people than colours. */
