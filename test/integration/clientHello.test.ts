@@ -8,6 +8,7 @@ import {
   awareness,
   confirmation,
   countedUpdate,
+  EMPTY_UPDATE,
   MessageType,
   probeAnswer,
   readMessage,
@@ -17,6 +18,7 @@ import {
 } from '../../shared/wire/messages.ts'
 import { Reader } from '../../shared/wire/reader.ts'
 import { encodeString } from '../../shared/wire/writer.ts'
+import { chainOfUpdates } from '../support/collaborator.ts'
 import { RawClient } from '../support/rawClient.ts'
 import { TestServer } from '../support/testServer.ts'
 
@@ -49,15 +51,6 @@ async function connect(host: TestServer, path: string): Promise<RawClient> {
 
 function bytes(...parts: readonly Uint8Array[]): Buffer {
   return Buffer.concat(parts)
-}
-
-/** Two edits that make `ab`, one after the other. */
-function twoUpdates(): [Uint8Array, Uint8Array] {
-  const doc = new Y.Doc()
-  const updates: Uint8Array[] = []
-  doc.on('update', (update: Uint8Array) => updates.push(update))
-  for (const letter of 'ab') doc.getText('text').insert(doc.getText('text').length, letter)
-  return updates as [Uint8Array, Uint8Array]
 }
 
 /** What the updates among these messages make. */
@@ -135,7 +128,7 @@ describe.each(framings)('%s', (_name, first, prefix) => {
     await author.until(() => author.messages.some(isPresence), 'the raised clock')
     const heardBefore = author.messages.length
     const release = engine.hold('append')
-    const [one, two] = twoUpdates()
+    const [one = EMPTY_UPDATE, two = EMPTY_UPDATE] = chainOfUpdates(1, 'ab')
     author.send(bytes(prefix, countedUpdate(one)))
     author.send(bytes(prefix, syncUpdate(two))) // not counted
     show(5)
@@ -155,7 +148,7 @@ describe.each(framings)('%s', (_name, first, prefix) => {
     client.send(first)
     await client.until(() => client.messages.length >= 3, 'the state')
     const before = client.messages.length
-    const [update] = twoUpdates()
+    const [update = EMPTY_UPDATE] = chainOfUpdates(1, 'a')
     client.send(bytes(prefix, syncUpdate(update)))
     const due = [bytes(prefix, syncUpdate(update)), ...(prefix.length > 0 ? [bytes(prefix, SAVED)] : [])]
     await client.until(() => client.messages.length >= before + due.length, 'the echo')

@@ -3,6 +3,7 @@ import * as Y from 'yjs'
 import { defaultLimits } from '../../shared/limits.ts'
 import { countedUpdate, EMPTY_UPDATE, syncStep1, syncStep2, syncUpdate } from '../../shared/wire/messages.ts'
 import { Content, MAX_TAIL_BYTES } from '../../server/document/content.ts'
+import { chainOfUpdates } from '../support/collaborator.ts'
 import { expectConverged, quiesce } from './quiescence.ts'
 import { orphanUpdate, poisonousUpdate, Room, updateOnPoison } from './room.ts'
 import type { SimClient } from './simClient.ts'
@@ -46,8 +47,8 @@ describe('the path of an edit, cases the model found', () => {
 
   it('D3, D8: what waits for what it builds on is not saved because what came after it is', async () => {
     const { room, world } = await connected(3)
-    const [first = new Uint8Array(), second = new Uint8Array()] = updatesOf(500, 'first', 'second')
-    const [other = new Uint8Array()] = updatesOf(501, 'other')
+    const [first = new Uint8Array(), second = new Uint8Array()] = chainOfUpdates(500, 'ab')
+    const [other = new Uint8Array()] = chainOfUpdates(501, 'c')
     for (const client of [room.client(0), room.client(2)]) {
       const message = client.counts ? countedUpdate : syncUpdate
       client.outbox.push(message(second))
@@ -63,7 +64,7 @@ describe('the path of an edit, cases the model found', () => {
 
   it('S10: however much is counted while something is held, all of it is confirmed when that is durable', async () => {
     const { room, world } = await connected(3)
-    const [first = new Uint8Array(), second = new Uint8Array()] = updatesOf(500, 'first', 'second')
+    const [first = new Uint8Array(), second = new Uint8Array()] = chainOfUpdates(500, 'ab')
     const client = room.client(2)
     Y.applyUpdate(client.doc, second, 'server') // its own, which it is not sent back
     client.outbox.push(countedUpdate(second))
@@ -238,15 +239,6 @@ describe('content', () => {
     }
   })
 })
-
-function updatesOf(id: number, ...words: string[]): Uint8Array[] {
-  const doc = new Y.Doc()
-  doc.clientID = id
-  const updates: Uint8Array[] = []
-  doc.on('update', (update: Uint8Array) => updates.push(update))
-  for (const word of words) doc.getText('text').insert(doc.getText('text').length, word)
-  return updates
-}
 
 function textOf(client: SimClient): unknown {
   return client.doc.getText('text').toJSON()
