@@ -17,6 +17,7 @@ import { Queue } from './queue.ts'
 import { difference } from './reconcile.ts'
 import { Replica } from './replica.ts'
 import type { Reader, ReplicaOptions } from './replica.ts'
+import { Settling } from './settling.ts'
 import { Waitlist } from './waitlist.ts'
 
 /** Milliseconds of CPU one socket write costs: 11 µs were measured, in rooms of 50 to 200. */
@@ -66,8 +67,7 @@ export class Pipeline implements Reader {
   #commit: Commit = idle
   /** While positive, batches hold one update, so that a poisonous one convicts its sender. */
   #isolate = 0
-  /** Who waits for its part of the queue to be durable: `left` = how much of that is still pending. */
-  #settling: { left: number; readonly resolve: () => void }[] = []
+  readonly #settling = new Settling()
   #transactionMs = 0
 
   constructor(options: PipelineOptions, loaded: Loaded) {
@@ -134,17 +134,23 @@ export class Pipeline implements Reader {
    * that takes. What is accepted later is not waited for: in a busy document that would never end.
    */
   settle(): Promise<void> {
-    return new Promise((resolve) => this.#whenSettled(resolve))
+    return new Promise((resolve) => this.#hurry(resolve))
   }
 
   /** The document's state with everything accepted so far, as one update; not before that is durable. */
   read(): Promise<Uint8Array> {
-    return new Promise((resolve) => this.#whenSettled(() => resolve(this.content.whole())))
+    return new Promise((resolve) => this.#hurry(() => resolve(this.content.whole())))
   }
 
-  #whenSettled(done: () => void): void {
+  /** As `settle`, but in its own time: nothing is written sooner for it. */
+  whenSettled(done: () => void): void {
     if (this.isSettled) return done()
-    this.#settling.push({ left: this.#pending.length, resolve: done })
+    this.#settling.add(this.#pending.length, done)
+    this.schedule()
+  }
+
+  #hurry(done: () => void): void {
+    this.whenSettled(done)
     this.#work() // after the line above: what brings nothing new is settled at once
   }
 
@@ -186,7 +192,7 @@ export class Pipeline implements Reader {
 
   #hasNothingToDo(): boolean {
     const { presence } = this.#options
-    const isQuiet = this.#waiting.isEmpty && !presence.changed && this.#settling.length === 0 && !this.#hasNews
+    const isQuiet = this.#waiting.isEmpty && !presence.changed && this.#settling.isEmpty && !this.#hasNews
     return this.isSettled && isQuiet
   }
 
@@ -275,7 +281,7 @@ export class Pipeline implements Reader {
   #take(): Submission[] {
     const batch = this.#pending.take(this.#isolate > 0 ? 1 : Infinity)
     this.#isolate = Math.max(0, this.#isolate - 1)
-    for (const waiter of this.#settling) waiter.left -= batch.length
+    this.#settling.taken(batch.length)
     return batch
   }
 
@@ -333,15 +339,7 @@ export class Pipeline implements Reader {
     this.#relayFresh()
     this.#waiting.serve()
     if (this.#pending.length > 0 || this.#hasNews) this.schedule()
-    this.#resolveSettled()
-  }
-
-  #resolveSettled(): void {
-    if (!this.#replica.isCurrent) return
-    const settled = this.#settling.filter(({ left }) => left <= 0)
-    if (settled.length === 0) return
-    this.#settling = this.#settling.filter(({ left }) => left > 0)
-    for (const { resolve } of settled) resolve()
+    if (this.#replica.isCurrent) this.#settling.settle()
   }
 
   #relayPresence(): void {
@@ -376,7 +374,7 @@ export class Pipeline implements Reader {
   #admitAgain(batch: Submission[]): void {
     const again = [...batch, ...this.#pending.takeAll()]
     for (const submission of again) this.#readmit(submission)
-    for (const waiter of this.#settling) waiter.left = this.#pending.length
+    this.#settling.restart(this.#pending.length)
     this.schedule()
   }
 

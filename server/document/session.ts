@@ -375,11 +375,9 @@ export class Session implements Uploader, Speaker {
    */
   #owe(pipeline: Pipeline): void {
     this.#owed += 1
-    this.#options.clock.endOfTurn(() => {
-      void pipeline.settle().then(() => {
-        this.#owed -= 1
-        if (!this.isGone) pipeline.await(this)
-      })
+    pipeline.whenSettled(() => {
+      this.#owed -= 1
+      if (!this.isGone) pipeline.await(this)
     })
   }
 
