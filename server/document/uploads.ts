@@ -137,8 +137,8 @@ export class Uploads {
   }
 
   /**
-   * How many more of those that the client counts are durable than it knows. 'later': it was told something a moment ago. Who types
-   * fast, or a program, is not woken up for each edit, and whoever cannot wait asks.
+   * How many more of those that the client counts are durable than it knows. 'later': it was told something a moment ago.
+   * Who types fast, or a program, is not woken up for each edit, and whoever cannot wait asks.
    */
   takeConfirmation(): number | 'later' {
     const unconfirmed = this.#unconfirmed ?? []

@@ -9,7 +9,7 @@ export const HELLO_VERSION = 1
 /** The URL parameter by which a client asks for a hello: `?v=1`. Servers of others ignore it. */
 export const HELLO_PARAMETER = 'v'
 
-/** What is answered, acknowledged or shown survives the end of the server's process. */
+/** What is answered, acknowledged or shown survives the end of the server's process. Of its own, so that bundlers inline it. */
 export const FEATURE_DURABLE = 1
 
 /** What a server can do, one bit each. A client ignores bits it does not know. */
