@@ -1,4 +1,4 @@
-import type { Doc } from 'yjs'
+import type { Doc, Transaction } from 'yjs'
 import { DeviceCopy } from './deviceCopy.ts'
 import type { ClientClock, StoreOpener } from './environment.ts'
 import type { ProviderError } from './errors.ts'
@@ -40,12 +40,14 @@ export class Changes {
   start(): void {
     const { doc, uploads } = this.#options
     if (doc.store.clients.size > 0) uploads.found(1)
-    doc.on('update', this.#onUpdate)
+    doc.on('beforeObserverCalls', this.#onTransaction)
     this.device?.load()
   }
 
   destroy(): void {
-    this.#options.doc.off('update', this.#onUpdate)
+    const { doc } = this.#options
+    doc.off('beforeObserverCalls', this.#onTransaction)
+    doc.off('update', this.#onUpdate)
     this.#debts.clear()
     this.device?.close()
   }
@@ -76,13 +78,20 @@ export class Changes {
     return this.#options.uploads.isSaved && this.#debts.isEmpty
   }
 
+  /** Yjs encodes a transaction for whoever listens; what the server has just told us need not be, which halves its cost. */
+  readonly #onTransaction = (transaction: Transaction): void => {
+    const { doc, origin, session } = this.#options
+    const isOthers = transaction.origin === origin && session.source === 'server' && this.device === null
+    doc[isOthers ? 'off' : 'on']('update', this.#onUpdate)
+  }
+
   readonly #onUpdate = (update: Uint8Array, from: unknown): void => {
     const { origin, session, uploads, neighbours } = this.#options
-    const isOthers = from === origin
     const isStored = this.device !== null && from === this.device
-    if (isOthers && session.source === 'tab') this.#debts.add(update)
-    if (!isOthers && (!isStored || session.isLive)) uploads.edit(update)
-    if (!isOthers && !isStored && neighbours.isJoined) neighbours.tell(syncUpdate(update))
+    if (from !== origin) {
+      if (!isStored || session.isLive) uploads.edit(update)
+      if (!isStored && neighbours.isJoined) neighbours.tell(syncUpdate(update))
+    } else if (session.source === 'tab') this.#debts.add(update)
     if (!isStored) this.device?.keep(update, this.#isSaved)
   }
 }

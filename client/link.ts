@@ -195,7 +195,7 @@ export class Link {
     const isBack = event === 'online' || event === 'visible' || event === 'returned'
     if (state.name === 'waiting' && isBack) this.#become({ ...state, retryAt: this.#context.clock.now() })
     // A network that has changed may have taken the connection with it: ask now.
-    else if (state.name === 'open' && event !== 'hidden' && event !== 'leaving') this.#ask(state)
+    else if (state.name === 'open' && (isBack || event === 'offline')) this.#ask(state)
     this.#evaluate()
   }
 

@@ -87,7 +87,7 @@ export interface CompleteOptions extends Readonly<Omit<ReturnType<typeof default
 export function completeOptions<Provider>(given: ProviderOptions<Provider>, environment: Environment): CompleteOptions {
   const options = defaults()
   for (const [option, value] of Object.entries<unknown>({ ...given })) {
-    if (value !== undefined) Object.assign(options, { [option]: value })
+    if (value !== undefined) (options as Record<string, unknown>)[option] = value
   }
   for (const [option, minimum] of Object.entries(minimums)) {
     const value = options[option as keyof typeof minimums]

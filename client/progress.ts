@@ -28,7 +28,7 @@ export class Progress<Provider> {
   #scope: Scope = 'read-write'
   #savedAfter: number | null = null
   /** What the last events said. */
-  #told = { unsaved: 0, status: -1 }
+  #told = { unsaved: 0, status: '' }
   #allowClose: (() => void) | null = null
 
   constructor(parts: ProgressParts<Provider>) {
@@ -114,7 +114,7 @@ export class Progress<Provider> {
   /** Tells the application if the connection or anything else has changed. */
   tell(): void {
     const { uploads, link, provider } = this.#parts
-    const status = Number(link.isOpen) + 2 * Number(this.#isSynced) + 4 * Number(uploads.isSaved)
+    const status = `${link.isOpen}${this.#isSynced}${uploads.isSaved}`
     if (status === this.#told.status) return
     this.#told.status = status
     provider.emit('sync-status', [this.syncStatus])

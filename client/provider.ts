@@ -86,7 +86,7 @@ export class WebsocketProvider extends ObservableV2<ProviderEvents<WebsocketProv
   /** The address without what is added to it for each connection. */
   get url(): string {
     const query = encodeQueryParams(this.params)
-    return `${this.serverUrl}/${this.roomname}${query === '' ? '' : `?${query}`}`
+    return `${this.serverUrl}/${this.roomname}${query && `?${query}`}`
   }
 
   get ws(): SocketLike | null {

@@ -68,8 +68,8 @@ interface Question {
   readonly at: number
   /** `bytesSent` before it: what an answer proves to have arrived. */
   readonly sent: number
-  /** Whether the answer comes at once, so that it tells how long a round trip takes. */
-  readonly isQuick: boolean
+  /** Whether the answer comes at once, so that it tells how long a round trip takes. Its time counts once. */
+  isQuick: boolean
 }
 
 /** One document's conversation with the server, and with the other tabs as far as it is the same. */
@@ -206,7 +206,7 @@ export class Session implements UploadTarget {
       if (from === 'server') this.#recognise(type)
       isKnown = read(type, decoder, reply, from)
     }
-    const [said] = encoders.map(toUint8Array)
+    const said = encoders[0] && toUint8Array(encoders[0])
     return said && said.length > 1 ? said : null // a handler that has nothing to say may have written its number
   }
 
@@ -368,12 +368,11 @@ export class Session implements UploadTarget {
     this.#question ??= { at: this.#parts.clock.now(), sent: this.#parts.link.bytesSent, isQuick }
   }
 
-  /** The time of one question counts once. */
   #measure(): void {
     const question = this.#question
     if (question?.isQuick !== true) return
     this.#roundTrip = this.#parts.clock.now() - question.at
-    this.#question = { ...question, isQuick: false }
+    question.isQuick = false
   }
 
   #answered(): void {

@@ -1,7 +1,7 @@
 import * as broadcastChannel from 'lib0/broadcastchannel'
 import type { Environment, Page, PageEvent, SocketClass, StoreOpener, Tabs } from './environment.ts'
 
-const PAGE_EVENTS = ['online', 'offline', 'pagehide', 'pageshow', 'visibilitychange'] as const
+const PAGE_EVENTS = ['online', 'offline', 'pagehide', 'pageshow', 'visibilitychange']
 
 /** What the browser's event means; null: nothing. */
 function meaningOf(event: Event): PageEvent | null {
@@ -9,7 +9,7 @@ function meaningOf(event: Event): PageEvent | null {
     case 'pagehide':
       return 'leaving'
     case 'pageshow':
-      return 'persisted' in event && event.persisted === true ? 'returned' : null
+      return (event as PageTransitionEvent).persisted ? 'returned' : null
     case 'visibilitychange':
       return page.isHidden ? 'hidden' : 'visible'
     default:
@@ -17,28 +17,26 @@ function meaningOf(event: Event): PageEvent | null {
   }
 }
 
-/** The page, as far as there is one: workers have `online` only, and Node has nothing. */
+/** @returns the opposite. In Node, which has no page, neither does anything. */
+function listen(names: readonly string[], listener: (event: Event) => void): () => void {
+  if (typeof addEventListener === 'undefined') return () => undefined
+  for (const name of names) addEventListener(name, listener)
+  return () => {
+    for (const name of names) removeEventListener(name, listener)
+  }
+}
+
+/** The page, as far as there is one: workers have `online` only. */
 const page: Page = {
   get isHidden() {
     return typeof document !== 'undefined' && document.visibilityState === 'hidden'
   },
-  watch(listener) {
-    if (typeof addEventListener === 'undefined') return () => undefined
-    const tell = (event: Event): void => {
+  watch: (listener) =>
+    listen(PAGE_EVENTS, (event) => {
       const meaning = meaningOf(event)
       if (meaning !== null) listener(meaning)
-    }
-    for (const name of PAGE_EVENTS) addEventListener(name, tell)
-    return () => {
-      for (const name of PAGE_EVENTS) removeEventListener(name, tell)
-    }
-  },
-  preventClose() {
-    if (typeof addEventListener === 'undefined') return () => undefined
-    const prevent = (event: Event): void => event.preventDefault()
-    addEventListener('beforeunload', prevent)
-    return () => removeEventListener('beforeunload', prevent)
-  },
+    }),
+  preventClose: () => listen(['beforeunload'], (event) => event.preventDefault()),
 }
 
 /** lib0's channel, which y-websocket uses as well: tabs with either provider understand each other. */

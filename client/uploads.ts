@@ -228,12 +228,12 @@ export class Uploads {
     const oldest = this.#flights[0]
     if (oldest === undefined || this.#cancelProof !== null || target.isOurs) return
     const wait = oldest.at + QUESTION_DELAY_MS - this.#clock.now()
-    if (wait <= 0 && this.#asked > this.#saved) return // asked already; the answer brings us back here
-    if (wait <= 0) return this.#ask()
-    this.#cancelProof = this.#clock.after(wait, () => {
-      this.#cancelProof = null
-      this.#askLater(target)
-    })
+    if (wait > 0) {
+      this.#cancelProof = this.#clock.after(wait, () => {
+        this.#cancelProof = null
+        this.#askLater(target)
+      })
+    } else if (this.#asked <= this.#saved) this.#ask() // or it was asked already; the answer brings us back here
   }
 
   #cancelAsking(): void {

@@ -45,6 +45,13 @@ function metricRow(metric: Metric, figures: Figures, columns: readonly Column[])
   return `| ${metric.title}${unit} | ${cells.join(' | ')} | ${formatNumber(ratio)} | ${target} | ${verdictText(pass)} |`
 }
 
+/** The table says each; whoever reads only the end must not take the checks for it. */
+function aimsText({ metrics, figures }: ScenarioReport): string {
+  const passes = metrics.map((metric) => judge(metric, figures[metric.id] ?? {}).pass).filter((pass) => pass !== null)
+  const met = passes.filter(Boolean).length
+  return passes.length === 0 ? '' : `${met} of ${passes.length} targets met.`
+}
+
 /** A Markdown table with a row per metric, then the checks that failed. */
 export function scenarioMarkdown(report: ScenarioReport): string {
   const failed = report.checks.filter(({ ok }) => !ok)
@@ -58,7 +65,7 @@ export function scenarioMarkdown(report: ScenarioReport): string {
     ...report.metrics.map((metric) => metricRow(metric, report.figures[metric.id] ?? {}, columns)),
     '',
     ...failed.map(({ server, name, detail }) => `- ${server}: FAILED: ${name}${detail === '' ? '' : ` (${detail})`}`),
-    failed.length === 0 ? `All ${report.checks.length} checks hold.` : '',
+    [failed.length === 0 ? `All ${report.checks.length} checks hold.` : '', aimsText(report)].join(' ').trim(),
     '',
     ...report.notes,
   ].join('\n')
