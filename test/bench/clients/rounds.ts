@@ -111,7 +111,7 @@ export class Rounds {
       return subject.run({ url, room, task })
     }
     if (task.type === 'write' || subject.name === 'none') return subject.run({ url, room: own, task })
-    const typists = await Typists.open(this.port, own, task.rooms)
+    const typists = await Typists.open(this.port, own, task.rooms, task.people)
     const reading = await subject.run({ url, room: own, task }, () => void typists.type(task.edits, task.everyMs))
     typists.close()
     return reading

@@ -12,8 +12,14 @@ export type Task =
       /** Presence says after each edit where the cursor is. */
       readonly hasCursor: boolean
     }
-  /** Says that it is ready and waits until others have written `edits` characters, in one room after the other. */
-  | { readonly type: 'read'; readonly rooms: number; readonly edits: number; readonly everyMs: number }
+  /** Says that it is ready and waits until `people` in each room have written `edits` characters, in one after the other. */
+  | {
+      readonly type: 'read'
+      readonly rooms: number
+      readonly people: number
+      readonly edits: number
+      readonly everyMs: number
+    }
   /** Opens a document `times` times, one after the other. */
   | { readonly type: 'open'; readonly times: number; readonly content: 'empty' | 'full' }
 

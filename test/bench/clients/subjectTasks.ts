@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import * as Y from 'yjs'
-import { TEXT, typedUpdates } from '../load/typists.ts'
+import { TEXT, typedTogether } from '../load/typists.ts'
 import { addTraffic, CountingSocket, noTraffic } from './countingSocket.ts'
 import { fullDocument } from './fullDocument.ts'
 import type { Open, Opened } from './provider.ts'
@@ -24,19 +24,19 @@ export class SubjectTasks {
   /** Without a server: what others would have written comes from a timer. */
   private readonly isAlone: boolean
   private readonly ready: () => void
-  private readonly others: readonly Uint8Array[]
 
   constructor(open: Open, isAlone: boolean, ready: () => void) {
     this.open = open
     this.isAlone = isAlone
     this.ready = ready
-    this.others = isAlone ? typedUpdates(0, MOST_EDITS) : []
   }
 
   async run({ url, room, task }: Command): Promise<Reading> {
     if (task.type === 'open') return this.openMany(url, room, task)
     const rooms = await this.openRooms(url, room, task.rooms)
-    const reading = await this.measure(() => (task.type === 'write' ? this.write(rooms, task) : this.read(rooms, task)))
+    const others = task.type === 'read' && this.isAlone ? typedTogether(task.people, MOST_EDITS) : []
+    const work = () => (task.type === 'write' ? this.write(rooms, task) : this.read(rooms, task, others))
+    const reading = await this.measure(work)
     for (const opened of rooms) opened.destroy() // or they would show signs of life in other windows
     await delay(SETTLE_MS)
     return reading
@@ -73,22 +73,27 @@ export class SubjectTasks {
     return []
   }
 
-  private async read(rooms: readonly Opened[], task: TaskOf<'read'>): Promise<readonly number[]> {
+  /** @param others what they write, when there is nobody to write it */
+  private async read(
+    rooms: readonly Opened[],
+    task: TaskOf<'read'>,
+    others: readonly Uint8Array[],
+  ): Promise<readonly number[]> {
     const lengths = rooms.map(({ doc }) => doc.getText(TEXT).length)
     const goal = lengths.reduce((sum, length) => sum + length, 0) + task.edits
     const length = (): number => rooms.reduce((sum, { doc }) => sum + doc.getText(TEXT).length, 0)
     this.ready()
-    if (this.isAlone) await this.hear(rooms, task)
+    if (this.isAlone) await this.hear(rooms, task, others)
     while (length() < goal) await delay(20)
     await delay(TAIL_MS)
     return []
   }
 
   /** As if it came from a socket. */
-  private async hear(rooms: readonly Opened[], task: TaskOf<'read'>): Promise<void> {
+  private async hear(rooms: readonly Opened[], task: TaskOf<'read'>, others: readonly Uint8Array[]): Promise<void> {
     for (let edit = 0; edit < task.edits; edit++) {
       const { doc } = rooms[edit % rooms.length] as Opened
-      Y.applyUpdate(doc, this.others[doc.getText(TEXT).length] as Uint8Array, this)
+      Y.applyUpdate(doc, others[doc.getText(TEXT).length] as Uint8Array, this)
       await delay(task.everyMs)
     }
   }

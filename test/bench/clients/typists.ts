@@ -1,27 +1,26 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { typedUpdates } from '../load/typists.ts'
+import { typedTogether } from '../load/typists.ts'
 import { connectAll, type Client } from '../wire/client.ts'
 import { yWebsocketDialect } from '../wire/dialect.ts'
 
 /** In one room. */
 const MOST_EDITS = 1000
 
-let made: readonly Uint8Array[] | null = null
-
-/** Those who write what a measured client only receives: one in each room. */
+/** Those who write what a measured client only receives: one connection in each room, for all who type there. */
 export class Typists {
   private readonly clients: readonly Client[]
-  private readonly updates = (made ??= typedUpdates(0, MOST_EDITS))
+  private readonly updates: readonly Uint8Array[]
   private sent = 0
 
-  private constructor(clients: readonly Client[]) {
+  private constructor(clients: readonly Client[], people: number) {
     this.clients = clients
+    this.updates = typedTogether(people, MOST_EDITS)
   }
 
-  static async open(port: number, room: string, rooms: number): Promise<Typists> {
+  static async open(port: number, room: string, rooms: number, people: number): Promise<Typists> {
     const numbers = Array.from({ length: rooms }, (_, number) => number)
     const optionsOf = (number: number) => ({ port, dialect: yWebsocketDialect, document: `${room}-${number}` })
-    return new Typists(await connectAll(numbers.map(optionsOf)))
+    return new Typists(await connectAll(numbers.map(optionsOf)), people)
   }
 
   /** One edit after the other, in one room after the other. */

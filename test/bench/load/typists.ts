@@ -29,6 +29,12 @@ export function typedUpdates(number: number, edits: number): Uint8Array[] {
   return updates
 }
 
+/** Edits of so many people in one document, one of each in turn. */
+export function typedTogether(people: number, edits: number): Uint8Array[] {
+  const all = Array.from({ length: people }, (_, number) => typedUpdates(number, Math.ceil(edits / people)))
+  return Array.from({ length: edits }, (_, k) => all[k % people]?.[Math.floor(k / people)] as Uint8Array)
+}
+
 /** A document in which `people` client ids have written one character each, as one update. */
 export function crowdUpdate(people: number): Uint8Array {
   const doc = new Y.Doc()
