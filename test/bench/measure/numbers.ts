@@ -16,10 +16,20 @@ export class NumberList {
 
   /** The value below which the share `q` (0 to 1) lies; NaN without values. */
   quantile(q: number): number {
+    return this.inOrder()[Math.min(this.count - 1, Math.floor(this.count * q))] ?? Number.NaN
+  }
+
+  /** The mean of the lower half, the one in the middle included; NaN without values. */
+  meanOfLowerHalf(): number {
+    const half = this.inOrder().subarray(0, Math.ceil(this.count / 2))
+    return half.reduce((sum, value) => sum + value, 0) / half.length
+  }
+
+  private inOrder(): Float64Array {
     const used = this.values.subarray(0, this.count)
     if (!this.sorted) used.sort()
     this.sorted = true
-    return used[Math.min(this.count - 1, Math.floor(this.count * q))] ?? Number.NaN
+    return used
   }
 }
 
