@@ -52,7 +52,7 @@ export class Backoff {
     const isAskedToWait = isRefused || BUSY.has(code)
     if (this.#failures === 1 && !isFlapping && !isAskedToWait) return 0
     const factor = (isHidden ? HIDDEN_FACTOR : 1) * (isRefused ? REFUSED_FACTOR : 1)
-    const ceiling = isRefused ? maximum : Math.min(maximum, BASE_MS * 2 ** this.#failures)
+    const ceiling = isRefused ? maximum : Math.min(maximum, BASE_MS * 2 ** Math.min(this.#failures, 16))
     return this.#chance.random() * ceiling * factor
   }
 }

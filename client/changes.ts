@@ -26,6 +26,7 @@ export class Changes {
   readonly device: DeviceCopy | null
   readonly #options: ChangeOptions
   readonly #debts: TabDebts
+  #isOver = false
 
   constructor(options: ChangeOptions) {
     const { doc, clock, open, failure, session, uploads } = options
@@ -41,13 +42,14 @@ export class Changes {
     const { doc, uploads } = this.#options
     if (doc.store.clients.size > 0) uploads.found(1)
     doc.on('beforeObserverCalls', this.#onTransaction)
+    this.#mute(false) // before the application, which may ask in a listener of its own what is saved
     this.device?.load()
   }
 
   destroy(): void {
-    const { doc } = this.#options
-    doc.off('beforeObserverCalls', this.#onTransaction)
-    doc.off('update', this.#onUpdate)
+    this.#isOver = true
+    this.#options.doc.off('beforeObserverCalls', this.#onTransaction)
+    this.#mute(true)
     this.#debts.clear()
     this.device?.close()
   }
@@ -65,6 +67,7 @@ export class Changes {
 
   /** The server has told us this update, which need not have been news. */
   received(update: Uint8Array): void {
+    this.#mute(false)
     this.#debts.seen(update)
   }
 
@@ -78,11 +81,18 @@ export class Changes {
     return this.#options.uploads.isSaved && this.#debts.isEmpty
   }
 
-  /** Yjs encodes a transaction for whoever listens; what the server has just told us need not be, which halves its cost. */
+  /**
+   * Yjs encodes a transaction for whoever listens, which takes as long as applying it, and nobody needs what the server has
+   * said once more. What observers of the application make of it is a transaction of its own.
+   */
   readonly #onTransaction = (transaction: Transaction): void => {
     const { doc, origin, session } = this.#options
-    const isOthers = transaction.origin === origin && session.source === 'server' && this.device === null
-    doc[isOthers ? 'off' : 'on']('update', this.#onUpdate)
+    const isKnown = transaction.origin === origin && session.source === 'server' && this.device === null
+    this.#mute(isKnown && doc._observers.get('update')?.size === 1) // others need it, and come after us
+  }
+
+  #mute(isMuted: boolean): void {
+    this.#options.doc[isMuted || this.#isOver ? 'off' : 'on']('update', this.#onUpdate)
   }
 
   readonly #onUpdate = (update: Uint8Array, from: unknown): void => {

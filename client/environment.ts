@@ -36,7 +36,7 @@ export type PageEvent =
   | 'visible'
   | 'hidden'
   /** The page is being left; nothing that takes time may be started any more. */
-  | 'leaving'
+  | 'pagehide'
   /** It came back from the browser's back-forward cache. */
   | 'returned'
 

@@ -110,7 +110,7 @@ export class Link {
 
   get socket(): SocketLike | null {
     const state = this.#state
-    return state.name === 'open' || state.name === 'connecting' ? state.socket : null
+    return 'socket' in state ? state.socket : null
   }
 
   get isOpen(): boolean {
@@ -152,7 +152,7 @@ export class Link {
     if (state.name === 'closed') return
     this.#cancel()
     this.#become({ name: 'closed' }) // first of all: whoever is told may ask for a connection
-    if (state.name === 'open' || state.name === 'connecting') {
+    if ('socket' in state) {
       if (state.socket !== null) discard(state.socket)
       this.#user.onClose(null, state.name === 'open')
     }
@@ -319,7 +319,7 @@ export class Link {
 
   #close(event: CloseEvent | null, code?: number): void {
     const state = this.#state
-    if (state.name !== 'open' && state.name !== 'connecting') return
+    if (!('socket' in state)) return
     if (state.socket !== null) discard(state.socket, code)
     const next = this.#denial(event) ?? this.#whatFollows(state, event)
     this.#become(next)

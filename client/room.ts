@@ -250,7 +250,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   readonly #onPage = (event: PageEvent): void => {
     this.link.onPage(event)
     this.uploads.flush() // timers of a page nobody looks at are slow, and it may be gone before they come
-    if (event === 'leaving') this.#say(this.#presence.goodbye())
+    if (event === 'pagehide') this.#say(this.#presence.goodbye())
     else if (event === 'returned') this.#presence.arrive(true, 0)
   }
 

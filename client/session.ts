@@ -198,15 +198,15 @@ export class Session implements UploadTarget {
   /** Reads everything in a frame. @returns what is to be sent back */
   receive(data: Uint8Array, from: Source, read: MessageReader): Uint8Array | null {
     const decoder = createDecoder(data)
-    const encoders: Encoder[] = []
-    const reply = (): Encoder => (encoders[0] ??= createEncoder()) // most messages need none
+    let encoder = null as Encoder | null // most messages need none
+    const reply = (): Encoder => (encoder ??= createEncoder())
     let isKnown = true
     while (isKnown && hasContent(decoder)) {
       const type = readVarUint(decoder)
       if (from === 'server') this.#recognise(type)
       isKnown = read(type, decoder, reply, from)
     }
-    const said = encoders[0] && toUint8Array(encoders[0])
+    const said = encoder && toUint8Array(encoder)
     return said && said.length > 1 ? said : null // a handler that has nothing to say may have written its number
   }
 

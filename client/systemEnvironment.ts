@@ -5,16 +5,10 @@ const PAGE_EVENTS = ['online', 'offline', 'pagehide', 'pageshow', 'visibilitycha
 
 /** What the browser's event means; null: nothing. */
 function meaningOf(event: Event): PageEvent | null {
-  switch (event.type) {
-    case 'pagehide':
-      return 'leaving'
-    case 'pageshow':
-      return (event as PageTransitionEvent).persisted ? 'returned' : null
-    case 'visibilitychange':
-      return page.isHidden ? 'hidden' : 'visible'
-    default:
-      return event.type as 'online' | 'offline'
-  }
+  const { type } = event
+  if (type === 'visibilitychange') return document.visibilityState
+  if (type === 'pageshow') return (event as PageTransitionEvent).persisted ? 'returned' : null
+  return type as 'online' | 'offline' | 'pagehide'
 }
 
 /** @returns the opposite. In Node, which has no page, neither does anything. */
@@ -29,7 +23,7 @@ function listen(names: readonly string[], listener: (event: Event) => void): () 
 /** The page, as far as there is one: workers have `online` only. */
 const page: Page = {
   get isHidden() {
-    return typeof document !== 'undefined' && document.visibilityState === 'hidden'
+    return typeof document !== 'undefined' && document.hidden
   },
   watch: (listener) =>
     listen(PAGE_EVENTS, (event) => {

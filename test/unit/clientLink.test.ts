@@ -165,7 +165,7 @@ describe('a page', () => {
     const isSeen = (): boolean => other.provider.awareness.getStates().has(provider.doc.clientID)
     expect(isSeen()).toBe(true)
     provider.doc.getText('text').insert(0, 'last words')
-    device.page.fire('leaving')
+    device.page.fire('pagehide')
     await world.pass(1)
     expect([isSeen(), other.text]).toEqual([false, 'last words'])
     device.page.fire('returned')

@@ -52,24 +52,6 @@ describe('edits', () => {
     expect(world.saved).toBe('abc')
   })
 
-  test('that an observer makes of what the server says are sent, and only they are encoded', async () => {
-    const reader = world.open(world.device())
-    const author = world.open(world.device())
-    await world.pass(1_000)
-    const { doc, provider } = reader
-    const encoded: unknown[] = []
-    // The last event before Yjs encodes a transaction, which it does when anybody listens.
-    doc.on('afterTransactionCleanup', ({ origin }) => void (doc._observers.has('update') && encoded.push(origin)))
-    doc.getText('text').observe(({ transaction }) => {
-      if (transaction.origin === provider) doc.transact(() => doc.getText('text').insert(0, 'b'), 'answer')
-    })
-    author.type('a')
-    await world.pass(1_000)
-    author.type('a')
-    await world.pass(1_000)
-    expect([world.saved, provider.unsavedChanges, encoded]).toEqual(['bbaa', 0, ['answer', 'answer']])
-  })
-
   test('of a program, one a millisecond, leave in one frame for each 16 ms; the first waits for nobody', async () => {
     const { type, sent } = await world.openSynced()
     type('x')

@@ -53,8 +53,9 @@ export class Rounds {
   private constructor(port: number, subjects: Rounds['subjects']) {
     this.port = port
     this.subjects = subjects
-    const fresh = (): Map<SubjectName, Sample> => new Map(subjects.edits.map(({ name }) => [name, new Sample()]))
-    this.samples = new Map(loads.map(({ id }) => [id, fresh()]))
+    const fresh = (load: Load): Map<SubjectName, Sample> =>
+      new Map(this.subjectsOf(load).map(({ name }) => [name, new Sample()]))
+    this.samples = new Map(loads.map((load) => [load.id, fresh(load)]))
   }
 
   static async start(port: number): Promise<Rounds> {
@@ -98,8 +99,10 @@ export class Rounds {
     return forEachAtOnce(all, all.length, (subject) => subject.stop())
   }
 
+  /** Yjs alone is told nothing by others: what the server makes one message of would be several transactions. */
   private subjectsOf({ task }: Load): readonly SubjectProcess[] {
-    return task.type === 'open' ? this.subjects.openings : this.subjects.edits
+    const { openings, edits } = this.subjects
+    return task.type === 'open' ? openings : edits.filter(({ name }) => task.type === 'write' || name !== 'none')
   }
 
   private async turn({ id, task }: Load, subject: SubjectProcess): Promise<Reading> {
@@ -110,7 +113,7 @@ export class Rounds {
       const room = task.content === 'full' ? FULL_ROOM : own
       return subject.run({ url, room, task })
     }
-    if (task.type === 'write' || subject.name === 'none') return subject.run({ url, room: own, task })
+    if (task.type === 'write') return subject.run({ url, room: own, task })
     const typists = await Typists.open(this.port, own, task.rooms, task.people)
     const reading = await subject.run({ url, room: own, task }, () => void typists.type(task.edits, task.everyMs))
     typists.close()

@@ -6,7 +6,7 @@ function quartiles(list: NumberList, digits: number): string {
   return [0, 0.25, 0.5, 0.75].map((q) => list.quantile(q).toFixed(digits)).join(' / ')
 }
 
-/** How far the rounds were apart: what the medians are worth. */
+/** How far the rounds were apart. */
 export function spreadMarkdown(samples: Samples, rounds: number): string {
   const rows = loads.flatMap(({ id, title }) =>
     [...(samples.get(id) ?? [])].map(([name, { cpu, time }]) => {

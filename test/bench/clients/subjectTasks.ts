@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import * as Y from 'yjs'
-import { TEXT, typedTogether } from '../load/typists.ts'
+import { TEXT } from '../load/typists.ts'
 import { addTraffic, CountingSocket, noTraffic } from './countingSocket.ts'
 import { fullDocument } from './fullDocument.ts'
 import type { Open, Opened } from './provider.ts'
@@ -15,13 +15,10 @@ const TAIL_MS = 400
 /** The same after "synced". */
 const OPEN_TAIL_MS = 15
 
-/** In one room. */
-const MOST_EDITS = 1000
-
 /** What a client can be told to do. */
 export class SubjectTasks {
   private readonly open: Open
-  /** Without a server: what others would have written comes from a timer. */
+  /** Without a server. */
   private readonly isAlone: boolean
   private readonly ready: () => void
 
@@ -34,9 +31,7 @@ export class SubjectTasks {
   async run({ url, room, task }: Command): Promise<Reading> {
     if (task.type === 'open') return this.openMany(url, room, task)
     const rooms = await this.openRooms(url, room, task.rooms)
-    const others = task.type === 'read' && this.isAlone ? typedTogether(task.people, MOST_EDITS) : []
-    const work = () => (task.type === 'write' ? this.write(rooms, task) : this.read(rooms, task, others))
-    const reading = await this.measure(work)
+    const reading = await this.measure(() => (task.type === 'write' ? this.write(rooms, task) : this.read(rooms, task)))
     for (const opened of rooms) opened.destroy() // or they would show signs of life in other windows
     await delay(SETTLE_MS)
     return reading
@@ -73,29 +68,14 @@ export class SubjectTasks {
     return []
   }
 
-  /** @param others what they write, when there is nobody to write it */
-  private async read(
-    rooms: readonly Opened[],
-    task: TaskOf<'read'>,
-    others: readonly Uint8Array[],
-  ): Promise<readonly number[]> {
+  private async read(rooms: readonly Opened[], task: TaskOf<'read'>): Promise<readonly number[]> {
     const lengths = rooms.map(({ doc }) => doc.getText(TEXT).length)
     const goal = lengths.reduce((sum, length) => sum + length, 0) + task.edits
     const length = (): number => rooms.reduce((sum, { doc }) => sum + doc.getText(TEXT).length, 0)
     this.ready()
-    if (this.isAlone) await this.hear(rooms, task, others)
     while (length() < goal) await delay(20)
     await delay(TAIL_MS)
     return []
-  }
-
-  /** As if it came from a socket. */
-  private async hear(rooms: readonly Opened[], task: TaskOf<'read'>, others: readonly Uint8Array[]): Promise<void> {
-    for (let edit = 0; edit < task.edits; edit++) {
-      const { doc } = rooms[edit % rooms.length] as Opened
-      Y.applyUpdate(doc, others[doc.getText(TEXT).length] as Uint8Array, this)
-      await delay(task.everyMs)
-    }
   }
 
   private async openMany(url: string, room: string, { times, content }: TaskOf<'open'>): Promise<Reading> {

@@ -39,9 +39,8 @@ function valuesOf(samples: Samples, name: ClientName): Record<string, number> {
   const values: Record<string, number> = {}
   for (const load of loads) {
     const sample = sampleOf(samples, load, name)
-    const alone = quiet(sampleOf(samples, load, 'none').cpu)
     const total = quiet(sample.cpu)
-    values[`${load.id}Own`] = total - alone
+    if (load.task.type !== 'read') values[`${load.id}Own`] = total - quiet(sampleOf(samples, load, 'none').cpu)
     values[`${load.id}Cpu`] = total
     values[`${load.id}Time`] = quiet(sample.time)
     for (const what of ['bytesOut', 'framesOut', 'bytesIn', 'framesIn'] as const)
@@ -89,8 +88,8 @@ function rowsOf({ id, title, task, unit, direction }: Load): Metric[] {
   })
   const key = (what: 'bytes' | 'frames', way: 'in' | 'out'): string => `${what}${way === 'in' ? 'In' : 'Out'}`
   return [
-    row('Own', `CPU per ${unit}, without Yjs alone`, 'µs', true),
-    row('Cpu', `CPU per ${unit}, Yjs included`, 'µs', false),
+    row('Cpu', `CPU per ${unit}, Yjs included`, 'µs', true),
+    ...(task.type === 'read' ? [] : [row('Own', `CPU per ${unit}, without Yjs alone`, 'µs', false)]),
     ...(task.type === 'open' ? [row('Time', 'until synced', 'ms', true)] : []),
     // What comes in is the server's doing.
     row(key('bytes', mine), `bytes ${mine} per ${unit}`, '', mine === 'out'),
