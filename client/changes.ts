@@ -82,8 +82,8 @@ export class Changes {
   }
 
   /**
-   * Yjs encodes a transaction for whoever listens, which takes as long as applying it, and nobody needs what the server has
-   * said once more. What observers of the application make of it is a transaction of its own.
+   * Yjs encodes a transaction for whoever listens, which costs nearly what applying it does, and nobody needs what the server
+   * has said once more. What observers of the application make of it is a transaction of its own.
    */
   readonly #onTransaction = (transaction: Transaction): void => {
     const { doc, origin, session } = this.#options
