@@ -17,8 +17,7 @@ function writing(id: string, title: string, task: Partial<Extract<Task, { type: 
   return { id, title, task: whole, units: whole.turns * whole.perTurn, unit: 'edit', direction: 'out' }
 }
 
-function reading(id: string, title: string, rooms: number, people: number): Load {
-  const edits = 400
+function reading(id: string, title: string, rooms: number, people: number, edits: number): Load {
   const task = { type: 'read', rooms, people, edits, everyMs: 1 } as const
   return { id, title, task, units: edits, unit: 'edit', direction: 'in' }
 }
@@ -34,8 +33,8 @@ export const loads: readonly Load[] = [
   writing('cursor', 'local edits and cursor, slow', { hasCursor: true }),
   writing('stream', 'local edits, fast', { rooms: 1 }),
   writing('burst', 'local edits, 100 a turn', { rooms: 1, turns: 10, perTurn: 100, everyMs: 50 }),
-  reading('remote', "others' edits, slow", 20, 1),
-  reading('remoteStream', "others' edits, fast, of ten people", 1, 10),
+  reading('remote', "others' edits, slow", 20, 1, 400),
+  reading('remoteStream', "others' edits, fast, of ten people", 1, 10, 2000),
   opening('empty', 'empty document', 'empty'),
   opening('full', 'document of 100 kB', 'full'),
 ]

@@ -12,7 +12,9 @@ type TaskOf<Type extends Task['type']> = Extract<Task, { type: Type }>
 const SETTLE_MS = 300
 /** What follows from an edit, our client's question whether it is saved included, is over by then. */
 const TAIL_MS = 400
-/** The same after "synced". */
+/** Looking costs the process about as much as a message does. */
+const LOOK_MS = 100
+/** As TAIL_MS, after "synced". */
 const OPEN_TAIL_MS = 15
 
 /** What a client can be told to do. */
@@ -73,7 +75,7 @@ export class SubjectTasks {
     const goal = lengths.reduce((sum, length) => sum + length, 0) + task.edits
     const length = (): number => rooms.reduce((sum, { doc }) => sum + doc.getText(TEXT).length, 0)
     this.ready()
-    while (length() < goal) await delay(20)
+    while (length() < goal) await delay(LOOK_MS)
     await delay(TAIL_MS)
     return []
   }
