@@ -31,7 +31,7 @@ export class Changes {
   constructor(options: ChangeOptions) {
     const { doc, clock, open, failure, session, uploads } = options
     this.#options = options
-    this.#debts = new TabDebts(clock, () => this.settleDebts())
+    this.#debts = new TabDebts(clock, () => this.payDebts())
     // On a connection that did not wait for it, what was stored has been sent like any other edit.
     const loaded = (unsaved: number): void => void (session.isLive || uploads.found(unsaved))
     this.device = open === null ? null : new DeviceCopy(doc, clock, async () => open(), { failure, loaded })
@@ -55,7 +55,7 @@ export class Changes {
   }
 
   /** Sends what other tabs have told us and the server has not. */
-  settleDebts(): void {
+  payDebts(): void {
     const missing = this.#debts.take()
     if (missing !== null) this.#options.uploads.edit(missing)
   }

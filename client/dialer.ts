@@ -1,5 +1,5 @@
 import { encodeQueryParams } from 'lib0/url'
-import { HELLO_PARAMETER, HELLO_VERSION } from '../shared/wire/hello.ts'
+import { HELLO_QUERY } from '../shared/wire/hello.ts'
 import type { Environment, SocketClass, SocketLike } from './environment.ts'
 import type { CompleteOptions } from './options.ts'
 import type { RoomOwner } from './roomOwner.ts'
@@ -46,8 +46,7 @@ export class Dialer {
   /** With `multiplex`, documents are named in messages, and the path is the server's business. */
   #address(token: string | null): string {
     const { owner, options } = this.#parts
-    const hello = { [HELLO_PARAMETER]: String(HELLO_VERSION) }
-    const query = encodeQueryParams({ ...hello, ...owner.params, ...(token !== null && { token }) })
-    return `${owner.serverUrl}/${options.multiplex ? '' : owner.roomname}?${query}`
+    const query = encodeQueryParams(token === null ? owner.params : { ...owner.params, token })
+    return `${owner.serverUrl}/${options.multiplex ? '' : owner.roomname}?${HELLO_QUERY}${query && `&${query}`}`
   }
 }

@@ -114,7 +114,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     const loading = this.changes.device?.loading
     await loading
     if (loading && this.link.status.name === 'closed') throw new DestroyedError()
-    this.changes.settleDebts()
+    this.changes.payDebts()
     return this.progress.whenSaved(signal)
   }
 

@@ -25,10 +25,16 @@ function utf8Length(text: string): number {
  * @throws InvalidNameError
  */
 export function checkName(name: string, maxBytes: number): string {
-  if (name === '') throw new InvalidNameError('document name missing')
-  if (utf8Length(name) > maxBytes) throw new InvalidNameError(`document name longer than ${maxBytes} bytes`)
-  if (CONTROL.test(name)) throw new InvalidNameError('document name contains control characters')
+  const fault = faultOfName(name, maxBytes)
+  if (fault !== null) throw new InvalidNameError(fault)
   return name
+}
+
+/** Why `checkName` would throw; null: it would not. */
+export function faultOfName(name: string, maxBytes: number): string | null {
+  if (name === '') return 'document name missing'
+  if (utf8Length(name) > maxBytes) return `document name longer than ${maxBytes} bytes`
+  return CONTROL.test(name) ? 'document name contains control characters' : null
 }
 
 /**

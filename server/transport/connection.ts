@@ -9,7 +9,7 @@ import {
   MalformedFrameError,
   toScriptoriumError,
 } from '../../shared/errors.ts'
-import { checkName } from '../../shared/names.ts'
+import { checkName, faultOfName } from '../../shared/names.ts'
 import { Feature, hello } from '../../shared/wire/hello.ts'
 import { permissionDeniedYWebsocket } from '../../shared/wire/messages.ts'
 import type { Clock } from '../clock.ts'
@@ -95,6 +95,7 @@ export class Connection implements Link, SocketEvents, OutboxListener {
     this.#state = { name: 'sniffing', since: context.now }
     ws.subscribe(this)
     socket.on('drain', () => this.#onDrain())
+    if (about.wantsHello) this.#preload()
   }
 
   get congested(): boolean {
@@ -238,6 +239,15 @@ export class Connection implements Link, SocketEvents, OutboxListener {
     } catch (error) {
       this.#refuse(toScriptoriumError(error))
     }
+  }
+
+  /**
+   * Only our own client asks for a hello, and names a document by the path, unless that ends in a slash (`multiplex`).
+   * Reading it begins here, since the first words are a round trip away. Nobody joins: then it is dropped (L3).
+   */
+  #preload(): void {
+    const { registry, limits } = this.#context
+    if (!this.#name.endsWith('/') && faultOfName(this.#name, limits.maxNameBytes) === null) registry.open(this.#name)
   }
 
   #open(frame: Buffer): void {

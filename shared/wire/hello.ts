@@ -4,10 +4,10 @@ import { encodeBuffer, varUintLength, writeVarUint } from './writer.ts'
 export const HELLO_TYPE = 112
 
 /** Version of what client and server of this project say to one another beyond what every client knows. */
-export const HELLO_VERSION = 1
+const HELLO_VERSION = 1
 
-/** The URL parameter by which a client asks for a hello: `?v=1`. Servers of others ignore it. */
-export const HELLO_PARAMETER = 'v'
+/** The URL parameter by which a client asks for a hello. Servers of others ignore it. */
+export const HELLO_QUERY = 'v=1'
 
 /** What is answered, acknowledged or shown survives the end of the server's process. Of its own, so that bundlers inline it. */
 export const FEATURE_DURABLE = 1
@@ -28,5 +28,5 @@ export function hello(features: number): Uint8Array {
 /** Whether a client asked for it. `url`: the request target. */
 export function wantsHello(url: string): boolean {
   const start = url.indexOf('?')
-  return start !== -1 && new RegExp(`[?&]${HELLO_PARAMETER}=${String(HELLO_VERSION)}(&|#|$)`).test(url.slice(start))
+  return start !== -1 && new RegExp(`[?&]${HELLO_QUERY}(&|#|$)`).test(url.slice(start))
 }

@@ -18,7 +18,9 @@ import {
 } from '../../shared/wire/messages.ts'
 import { Reader } from '../../shared/wire/reader.ts'
 import { encodeString } from '../../shared/wire/writer.ts'
+import { hurriedClock } from '../support/clocks.ts'
 import { chainOfUpdates } from '../support/collaborator.ts'
+import { eventually } from '../support/eventually.ts'
 import { RawClient } from '../support/rawClient.ts'
 import { TestServer } from '../support/testServer.ts'
 
@@ -161,6 +163,52 @@ describe.each(framings)('%s', (_name, first, prefix) => {
     client.send(first)
     await client.until(() => client.messages.length > 0, 'an answer')
     expect(client.messages[0]).toEqual(bytes(prefix, hello(0)))
+  })
+})
+
+describe('L1: the document of who asks with ?v=1', () => {
+  async function loads(path: string): Promise<{ host: TestServer; client: RawClient; count: () => number }> {
+    const engine = new FaultyEngine(new MemoryEngine())
+    const host = await start({ engine, clock: hurriedClock })
+    return { host, client: await connect(host, path), count: () => engine.calls('load') }
+  }
+
+  test('is loaded before it has said anything, once', async () => {
+    const { host, client, count } = await loads('/a/room?v=1')
+    await eventually(() => count() === 1, 'the load')
+    expect(host.server.documents.names()).toEqual(['a/room'])
+    expect(client.messages).toEqual([])
+    client.send(step1)
+    await client.until(() => client.messages.length >= 3, 'three answers')
+    expect(count()).toBe(1)
+  })
+
+  test('is dropped when nobody joins, and loaded again for who does after all', async () => {
+    const { host, client, count } = await loads('/room?v=1')
+    await eventually(() => count() === 1, 'the load')
+    await eventually(() => host.server.documents.names().length === 0, 'it is dropped')
+    client.send(step1)
+    await client.until(() => client.messages.length >= 3, 'three answers')
+    expect(count()).toBe(2)
+  })
+
+  test('is not guessed where the path may not be its name, or cannot be', async () => {
+    for (const path of ['/room', '/?v=1', '/base/?v=1', `/${'x'.repeat(513)}?v=1`, '/%00?v=1']) {
+      const { host, count } = await loads(path) // the upgrade has been answered, in the turn in which it would begin
+      expect(host.server.documents.names()).toEqual([])
+      expect(count()).toBe(0)
+    }
+  })
+
+  test('a load that fails before anybody joins is begun anew for who does', async () => {
+    const engine = new FaultyEngine(new MemoryEngine())
+    engine.fail('load')
+    const host = await start({ engine })
+    const client = await connect(host, '/room?v=1')
+    await eventually(() => engine.calls('load') === 1, 'the load')
+    client.send(step1)
+    await client.until(() => client.messages.length >= 3, 'three answers')
+    expect(engine.calls('load')).toBe(2)
   })
 })
 

@@ -17,9 +17,10 @@ function writing(id: string, title: string, task: Partial<Extract<Task, { type: 
   return { id, title, task: whole, units: whole.turns * whole.perTurn, unit: 'edit', direction: 'out' }
 }
 
-function reading(id: string, title: string, rooms: number, people: number, edits: number): Load {
-  const task = { type: 'read', rooms, people, edits, everyMs: 1 } as const
-  return { id, title, task, units: edits, unit: 'edit', direction: 'in' }
+type ReadTask = Extract<Task, { type: 'read' }>
+
+function reading(id: string, title: string, how: Pick<ReadTask, 'rooms' | 'people' | 'edits'>): Load {
+  return { id, title, task: { type: 'read', everyMs: 1, ...how }, units: how.edits, unit: 'edit', direction: 'in' }
 }
 
 function opening(id: string, title: string, content: 'empty' | 'full'): Load {
@@ -33,8 +34,8 @@ export const loads: readonly Load[] = [
   writing('cursor', 'local edits and cursor, slow', { hasCursor: true }),
   writing('stream', 'local edits, fast', { rooms: 1 }),
   writing('burst', 'local edits, 100 a turn', { rooms: 1, turns: 10, perTurn: 100, everyMs: 50 }),
-  reading('remote', "others' edits, slow", 20, 1, 400),
-  reading('remoteStream', "others' edits, fast, of ten people", 1, 10, 2000),
+  reading('remote', "others' edits, slow", { rooms: 20, people: 1, edits: 400 }),
+  reading('remoteStream', "others' edits, fast, of ten people", { rooms: 1, people: 10, edits: 2000 }),
   opening('empty', 'empty document', 'empty'),
   opening('full', 'document of 100 kB', 'full'),
 ]
