@@ -1,7 +1,7 @@
 import type * as Y from 'yjs'
 import { CloseCode, closeReason } from '../../shared/closeCodes.ts'
 import { nameFromUrl } from '../../shared/names.ts'
-import { Feature, hello, HELLO_QUERY } from '../../shared/wire/hello.ts'
+import { Feature, hello, wantsHello } from '../../shared/wire/hello.ts'
 import type { ClientMessage } from '../../shared/wire/messages.ts'
 import { confirmation, permissionDeniedYWebsocket, probeAnswer, readMessage } from '../../shared/wire/messages.ts'
 import { Reader } from '../../shared/wire/reader.ts'
@@ -81,8 +81,8 @@ export class FakeServer implements Acceptor {
   accept(end: LinkEnd, url: URL): void {
     const name = nameFromUrl(url.pathname)
     const reason = this.#denied.get(name)
-    const wantsHello = this.#dialect === 'scriptorium' && url.search.includes(HELLO_QUERY)
-    const member: Member = { end, wantsHello, counts: false, isTold: false, clients: new Set() }
+    const isAsked = this.#dialect === 'scriptorium' && wantsHello(url.search)
+    const member: Member = { end, wantsHello: isAsked, counts: false, isTold: false, clients: new Set() }
     const room = this.#room(name)
     this.#ends.add(end)
     end.listener = {
