@@ -16,7 +16,7 @@ export interface ProviderOptions<Provider> {
   readonly connect?: boolean | undefined
   /** Presence. Default: a new one for the document, which is destroyed with the provider. */
   readonly awareness?: Awareness | undefined
-  /** Query parameters of the URL; read again for every connection. */
+  /** Query parameters of the URL, behind our own `v`; read again for every connection. */
   readonly params?: Record<string, string> | undefined
   /** WebSocket subprotocols. */
   readonly protocols?: string[] | undefined

@@ -94,7 +94,8 @@ const describers: {
     message: 'storage is failing: nothing is acknowledged until it works again',
   }),
   storageRecovered: ({ type }) => ({ level: 'info', kind: type, fields: {}, message: 'storage works again' }),
-  loadFailed: (event) => failure('error', event, 'a document could not be loaded; it is tried again'),
+  loadFailed: (event) =>
+    failure('error', event, 'a document could not be loaded; it is tried again while anybody waits'),
   commitFailed: (event) => failure('error', event, 'edits could not be stored; it is tried again'),
   compactionFailed: (event) => failure('warn', event, 'compaction failed; the log is kept as it is'),
   quarantined: ({ type, document, file, reason }) => ({

@@ -24,7 +24,13 @@ export type ServerEvent =
   /** A socket passed its high-water mark and gets nothing until it drains. */
   | { readonly type: 'lagging'; readonly remote: string }
   | { readonly type: 'loaded'; readonly document: string; readonly milliseconds: number; readonly damaged: boolean }
-  | { readonly type: 'loadFailed'; readonly document: string; readonly error: Error; readonly retryIn: number }
+  | {
+      readonly type: 'loadFailed'
+      readonly document: string
+      readonly error: Error
+      /** Milliseconds; absent: nobody waits for it any more, or yet. */
+      readonly retryIn?: number
+    }
   | { readonly type: 'unloaded'; readonly document: string }
   | {
       readonly type: 'committed'

@@ -36,7 +36,7 @@ export interface DocumentOptions {
   readonly limits: Limits
 }
 
-/** One document while somebody uses it: its loading, its sessions, its presence, its end. Rules L1 to L5 of SPEC.md. */
+/** One document while somebody uses it, or is about to: its loading, its sessions, its presence, its end. Rules L1 to L5 of SPEC.md. */
 export class Document implements Room {
   readonly name: string
   readonly #options: DocumentOptions
@@ -133,8 +133,10 @@ export class Document implements Room {
 
   #loadFailed(error: Error, retryIn: number): void {
     if (this.#state.name !== 'loading') return
-    this.#options.observer.observe({ type: 'loadFailed', document: this.name, error, retryIn })
-    if (this.#sessions.size === 0) return this.#end(this.#state.cancelDeadline)
+    const failed = { type: 'loadFailed', document: this.name, error } as const
+    const isAwaited = this.#sessions.size > 0
+    this.#options.observer.observe(isAwaited ? { ...failed, retryIn } : failed)
+    if (!isAwaited) return this.#end(this.#state.cancelDeadline)
     this.#state.cancelRetry = this.#options.clock.after(retryIn, () => this.#load(Math.min(retryIn * 2, LAST_RETRY_MS)))
   }
 

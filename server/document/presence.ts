@@ -5,7 +5,7 @@ import type { Entry, Present, Speaker } from './presenceEntry.ts'
 import { adopted, MAX_CLOCK, raisedOnce, raisedStates } from './presenceEntry.ts'
 import { isGone, isPresentable, textOf } from './presenceJson.ts'
 import type { PresenceChanges } from './presenceTable.ts'
-import { PresenceTable } from './presenceTable.ts'
+import { isOurs, PresenceTable } from './presenceTable.ts'
 import { RemotePresence } from './remotePresence.ts'
 import { Voice } from './voice.ts'
 
@@ -184,7 +184,8 @@ export class Presence {
     return clients.length < this.#limits.maxPresencesPerSession || clients.includes(client)
   }
 
-  #set({ speaker, voice, now }: Word, state: PresenceState, clock: number): void {
+  #set(word: Word, state: PresenceState, clock: number): void {
+    const { speaker, voice, now } = word
     const before = this.#table.get(state.client)
     const json = textOf(state.json)
     this.#table.hold(state.client, {
@@ -200,8 +201,9 @@ export class Presence {
     })
     voice.add(state.client)
     if (clock === state.clock) return
-    if (before === undefined) this.remote.newcomer(now)
-    else if (before.name === 'departed') this.#welcomeBack(speaker, voice, before.turn)
+    if (before === undefined) {
+      if (this.remote.newcomer(now)) this.#welcomeBack(word, (entry) => !isOurs(entry))
+    } else if (before.name === 'departed') this.#welcomeBack(word, ({ turn }) => turn <= before.turn)
   }
 
   /**
@@ -209,10 +211,10 @@ export class Presence {
    * knows. So all that it may know is raised by one: for it alone, as nobody else would notice, and their owners go on
    * as after a return of their own.
    */
-  #welcomeBack(speaker: Speaker, voice: Voice, leftAt: number): void {
-    voice.returned = true
+  #welcomeBack({ speaker, voice }: Word, mayKnow: (entry: Present) => boolean): void {
     for (const [client, entry] of this.#table) {
-      if (entry.name !== 'present' || entry.owner === speaker || entry.turn > leftAt) continue
+      if (entry.name !== 'present' || entry.owner === speaker || !mayKnow(entry)) continue
+      voice.returned = true
       const raised = this.#contested.includes(client) ? null : raisedOnce(entry)
       if (raised === null) continue
       this.#table.amend(client, raised.entry)

@@ -55,11 +55,11 @@ export class PresenceExchange {
   constructor(options: PresenceExchangeOptions) {
     this.#options = options
     this.#random = options.random ?? Math.random
-    this.#announceAt = options.clock.now() + this.#jitter()
-    options.presence.remote.share({
-      ask: (node, client, clock) => this.#publish('challenge', encodeChallenge({ client, clock, node })),
-      retell: () => this.#publishAnswers(),
-    })
+    const now = options.clock.now()
+    this.#announceAt = now + this.#jitter()
+    const ask = (node: string, client: number, clock: number): void =>
+      this.#publish('challenge', encodeChallenge({ client, clock, node }))
+    options.presence.remote.share({ ask, retell: () => this.#publishAnswers() }, now)
   }
 
   /** Subscribed, or subscribed anew: asks the others who is there, and tells them who is here. */

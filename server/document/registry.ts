@@ -1,7 +1,7 @@
 import { Document } from './document.ts'
 import type { DocumentOptions } from './document.ts'
 
-/** The documents somebody is using. A `Map`, so that `__proto__` is a name like any other. */
+/** The documents somebody is using, or is about to use. A `Map`, so that `__proto__` is a name like any other. */
 export class Registry {
   readonly #options: DocumentOptions
   readonly #documents = new Map<string, Document>()

@@ -17,7 +17,8 @@ interface Announcement {
 
 /**
  * Milliseconds after a client has come from another node during which everybody on other nodes may be new to this one:
- * the document was loaded for it, and the answers to `who` are under way, or were lost and come with the next lists.
+ * the document was loaded for it, and the answers to `who` are under way, or were lost and come with the next lists. So
+ * many after the loading, they may have come before it spoke.
  */
 const NEWCOMER_MS = 15_000
 
@@ -48,6 +49,7 @@ export class RemotePresence {
   /** Clients of ours whose sockets have been asked for a sign of life since the last sweep. */
   readonly #challenged = new Set<number>()
   #outlet = nobody
+  #sharedAt = -Infinity
   #newcomerAt = -Infinity
 
   constructor(table: PresenceTable, limits: Limits) {
@@ -56,8 +58,9 @@ export class RemotePresence {
   }
 
   /** From now on what concerns other nodes is kept until it is taken. */
-  share(outlet: Outlet): void {
+  share(outlet: Outlet, now: number): void {
     this.#outlet = outlet
+    this.#sharedAt = now
     this.#table.share()
   }
 
@@ -71,9 +74,12 @@ export class RemotePresence {
   /**
    * A client nobody here has heard of has come with a used clock: from another node, perhaps. Then it keeps the clocks of
    * those it saw there but has dropped their states, and is told of them above these (A6).
+   *
+   * @returns whether that holds for those who are known already, too
    */
-  newcomer(now: number): void {
+  newcomer(now: number): boolean {
     this.#newcomerAt = now
+    return now - this.#sharedAt < NEWCOMER_MS
   }
 
   /** All clients of a node; who is not among them is gone. */

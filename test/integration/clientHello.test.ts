@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
+import type { Clock } from '../../server/clock.ts'
 import { MemoryEngine } from '../../server/engine/memory/memoryEngine.ts'
 import { FaultyEngine } from '../../server/testing/faultyEngine.ts'
 import { hello, HELLO_TYPE, wantsHello } from '../../shared/wire/hello.ts'
@@ -18,7 +19,7 @@ import {
 } from '../../shared/wire/messages.ts'
 import { Reader } from '../../shared/wire/reader.ts'
 import { encodeString } from '../../shared/wire/writer.ts'
-import { hurriedClock } from '../support/clocks.ts'
+import { hurriedClock, patientClock } from '../support/clocks.ts'
 import { chainOfUpdates } from '../support/collaborator.ts'
 import { eventually } from '../support/eventually.ts'
 import { RawClient } from '../support/rawClient.ts'
@@ -167,9 +168,12 @@ describe.each(framings)('%s', (_name, first, prefix) => {
 })
 
 describe('L1: the document of who asks with ?v=1', () => {
-  async function loads(path: string): Promise<{ host: TestServer; client: RawClient; count: () => number }> {
+  async function loads(
+    path: string,
+    clock: Clock = patientClock,
+  ): Promise<{ host: TestServer; client: RawClient; count: () => number }> {
     const engine = new FaultyEngine(new MemoryEngine())
-    const host = await start({ engine, clock: hurriedClock })
+    const host = await start({ engine, clock })
     return { host, client: await connect(host, path), count: () => engine.calls('load') }
   }
 
@@ -184,7 +188,7 @@ describe('L1: the document of who asks with ?v=1', () => {
   })
 
   test('is dropped when nobody joins, and loaded again for who does after all', async () => {
-    const { host, client, count } = await loads('/room?v=1')
+    const { host, client, count } = await loads('/room?v=1', hurriedClock)
     await eventually(() => count() === 1, 'the load')
     await eventually(() => host.server.documents.names().length === 0, 'it is dropped')
     client.send(step1)
@@ -206,6 +210,7 @@ describe('L1: the document of who asks with ?v=1', () => {
     const host = await start({ engine })
     const client = await connect(host, '/room?v=1')
     await eventually(() => engine.calls('load') === 1, 'the load')
+    await eventually(() => host.server.documents.names().length === 0, 'it is given up')
     client.send(step1)
     await client.until(() => client.messages.length >= 3, 'three answers')
     expect(engine.calls('load')).toBe(2)

@@ -98,6 +98,20 @@ describe('presence among nodes, and real y-protocols clients that move between t
     expect(seen(far)).toEqual([1, 2])
   })
 
+  it('N3, A6: who moves to a node that has read the document before its first words sees everybody at once', async () => {
+    const { near, far } = await twoNodes()
+    await pass(1_000)
+    cluster.disconnect(far)
+    await cluster.drain()
+    const node = cluster.startNode()
+    node.open() // asks who is there, and is told, with nobody here yet
+    await cluster.drain()
+    cluster.connect(far, node)
+    await cluster.drain()
+    expect(seen(near)).toEqual([1, 2])
+    expect(seen(far)).toEqual([1, 2])
+  })
+
   it('N5, A5: who was cut off comes back at the other node as soon as the first has found out', async () => {
     const { here, near, far } = await twoNodes()
     cluster.cut(far)

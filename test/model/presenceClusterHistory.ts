@@ -62,6 +62,8 @@ class History {
     else if (dice < 86) this.cluster.disconnect(client)
     else if (dice < 89) this.cluster.cut(client)
     else if (dice < 92) await this.cluster.answerChallenges()
+    else if (dice < 93)
+      node.open() // somebody is about to join (L1)
     else if (dice < 97) this.cluster.advance(this.#random.pick([50, 1_000, 1_000, 6_000]) ?? 0)
     else if (dice < 98) node.unload()
     else if (dice < 99) await this.cluster.drain((busy) => this.beat(busy))

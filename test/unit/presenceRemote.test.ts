@@ -17,6 +17,9 @@ class Local implements Speaker {
   }
 }
 
+/** The document has been loaded for longer than anything takes that follows from it. */
+const LONG_AGO = -60_000
+
 let presence: Presence
 let asked: string[]
 let retold: number
@@ -25,10 +28,8 @@ beforeEach(() => {
   asked = []
   retold = 0
   presence = new Presence(defaultLimits, () => {})
-  presence.remote.share({
-    ask: (node, client, clock) => asked.push(`${node} ${client}@${clock}`),
-    retell: () => (retold += 1),
-  })
+  const ask = (node: string, client: number, clock: number): void => void asked.push(`${node} ${client}@${clock}`)
+  presence.remote.share({ ask, retell: () => (retold += 1) }, LONG_AGO)
 })
 
 /** `7@3=a` is client 7 at clock 3 with the state `{"v":"a"}`; `7@3` is gone. */

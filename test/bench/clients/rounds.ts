@@ -19,6 +19,7 @@ const FILL_PATIENCE_MS = 60_000
 export class Sample {
   readonly cpu = new NumberList()
   readonly time = new NumberList()
+  private readonly collections = new NumberList()
   private readonly traffic: Readonly<Record<keyof Traffic, NumberList>> = {
     bytesOut: new NumberList(),
     bytesIn: new NumberList(),
@@ -26,7 +27,13 @@ export class Sample {
     framesIn: new NumberList(),
   }
 
+  /** Whether the heap was never collected as a whole from one of these readings to another. */
+  get isUndisturbed(): boolean {
+    return this.collections.quantile(0) === this.collections.quantile(1)
+  }
+
   add(reading: Reading, units: number): void {
+    this.collections.add(reading.collections)
     this.cpu.add(reading.cpu / units)
     for (const time of reading.times) this.time.add(time)
     for (const [name, list] of Object.entries(this.traffic)) list.add(reading[name as keyof Traffic] / units)
@@ -88,11 +95,12 @@ export class Rounds {
     return this.takeTurns((load, name, reading) => this.samples.get(load.id)?.get(name)?.add(reading, load.units))
   }
 
-  /** Who begins changes. */
+  /** Who begins changes, and who follows whom: what the server is left with is the next one's business. */
   private async takeTurns(take: (load: Load, name: SubjectName, reading: Reading) => void): Promise<void> {
     for (const load of loads) {
-      const subjects = this.subjectsOf(load)
-      const first = this.round % subjects.length
+      const forwards = this.subjectsOf(load)
+      const subjects = this.round % 2 === 0 ? forwards : forwards.toReversed()
+      const first = Math.floor(this.round / 2) % subjects.length
       for (const subject of [...subjects.slice(first), ...subjects.slice(0, first)])
         take(load, subject.name, await this.turn(load, subject))
     }

@@ -33,6 +33,8 @@ export interface Command {
 export interface Reading extends Traffic {
   /** Microseconds, user and system, of all threads. */
   readonly cpu: number
+  /** How often the whole heap has been collected since the process began. */
+  readonly collections: number
   /** Of `open`: milliseconds each time from the constructor's call to "synced". */
   readonly times: readonly number[]
 }

@@ -3,6 +3,7 @@ import * as Y from 'yjs'
 import { TEXT } from '../load/typists.ts'
 import { addTraffic, CountingSocket, noTraffic } from './countingSocket.ts'
 import { fullDocument } from './fullDocument.ts'
+import { wholeCollections } from './heapWatch.ts'
 import type { Open, Opened } from './provider.ts'
 import type { Command, Reading, Task } from './subjectMessages.ts'
 
@@ -53,7 +54,8 @@ export class SubjectTasks {
     const start = process.cpuUsage()
     const times = await work()
     const { user, system } = process.cpuUsage(start)
-    return { cpu: user + system, ...addTraffic(CountingSocket.total, before, -1), times }
+    const traffic = addTraffic(CountingSocket.total, before, -1)
+    return { cpu: user + system, ...traffic, collections: wholeCollections(), times }
   }
 
   private async write(rooms: readonly Opened[], task: TaskOf<'write'>): Promise<readonly number[]> {
@@ -91,7 +93,7 @@ export class SubjectTasks {
       cpu += reading.cpu
       traffic = addTraffic(traffic, reading)
     }
-    return { cpu, ...traffic, times: took }
+    return { cpu, ...traffic, collections: wholeCollections(), times: took }
   }
 
   private async openOnce(url: string, room: string, state: Uint8Array | null): Promise<Reading> {

@@ -51,10 +51,18 @@ function valuesOf(samples: Samples, name: ClientName): Record<string, number> {
 
 function checksOf(samples: Samples): Check[] {
   return clientNames.flatMap((name) =>
-    loads.map((load) => {
-      const moved = sampleOf(samples, load, name).median(load.id === 'full' ? 'bytesIn' : 'framesIn')
+    loads.flatMap((load) => {
+      const sample = sampleOf(samples, load, name)
+      const moved = sample.median(load.id === 'full' ? 'bytesIn' : 'framesIn')
       const least = load.id === 'full' ? FULL_BYTES : 0
-      return check(`${load.title}, ${name}: something was received`, moved > least, `${moved} per ${load.unit}`)
+      return [
+        check(`${load.title}, ${name}: something was received`, moved > least, `${moved} per ${load.unit}`),
+        check(
+          `${load.title}, ${name}: its compiled code was kept`,
+          sample.isUndisturbed,
+          'whole collections of the heap',
+        ),
+      ]
     }),
   )
 }
