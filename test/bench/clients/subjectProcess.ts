@@ -6,11 +6,11 @@ import type { SubjectName } from './clientName.ts'
 import type { Command, FromSubject, Reading } from './subjectMessages.ts'
 
 /**
- * MiB; more than a subject ever needs, so that its heap is not collected as a whole. That would throw away the code V8 has
- * compiled for documents that are closed by then, which is all of it: the next turns cost twice as much, and it is a matter
- * of chance whose they are. Who keeps a document open keeps the code as well.
+ * So that the heap is not collected as a whole, which it would be for its size or because the process is idle. That would
+ * throw away the code V8 has compiled for documents that are closed by then, which is all of it: the next turns cost twice
+ * as much, and it is a matter of chance whose they are. Who keeps a document open keeps the code as well.
  */
-const HEAP_MIB = 1024
+const keepsCode = ['--initial-old-space-size=1024', '--no-memory-reducer']
 /** To look into a client: `BENCH_CLIENT_FLAGS=--cpu-prof`. */
 const flags = process.env['BENCH_CLIENT_FLAGS']?.split(' ') ?? []
 
@@ -22,7 +22,7 @@ export class SubjectProcess {
 
   private constructor(name: SubjectName) {
     this.name = name
-    const execArgv = [...process.execArgv, '--expose-gc', `--initial-old-space-size=${HEAP_MIB}`, ...flags]
+    const execArgv = [...process.execArgv, '--expose-gc', ...keepsCode, ...flags]
     this.child = fork(join(import.meta.dirname, 'subject.ts'), [name], { execArgv })
     this.exited = owned(this.child)
   }
