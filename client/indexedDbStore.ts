@@ -46,11 +46,15 @@ class IndexedDbStore implements DocumentStore {
 
   append(update: Uint8Array, isSaved: boolean): Promise<void> {
     return this.#run(async (updates, custom) => {
-      const key = (await idb.rtop(updates.add(toStored(update)))) as number
+      const adding = updates.add(toStored(update))
       this.#entries += 1
+      const mustTrim = this.#entries >= TRIM_SIZE
+      // Else the page would have to live until it has heard of the entry: one that is closed at once took it along.
+      if (!isSaved && !mustTrim) updates.transaction.commit()
+      const key = (await idb.rtop(adding)) as number
       if (key === this.#known + 1) this.#known = key
       if (isSaved) await idb.put(custom, this.#known, SAVED_KEY)
-      if (this.#entries >= TRIM_SIZE) await this.#trim(updates, custom)
+      if (mustTrim) await this.#trim(updates, custom)
     })
   }
 

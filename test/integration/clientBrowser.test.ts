@@ -105,6 +105,22 @@ describe.skipIf(chromiumPath === undefined).each(['', '&multiplex'])(
       }
     })
 
+    test('what was typed offline just before the page was closed is there, too', async () => {
+      const page = await openPage()
+      await until(page, (state) => state.synced, 'it is synced')
+      await server.server.close()
+      await until(page, (state) => state.link !== 'open', 'the connection is gone')
+      const typed = Array.from({ length: 40 }, (_letter, index) => `${index} `)
+      await page.evaluate((letters) => {
+        const { controls } = window as unknown as { controls: Controls }
+        for (const letter of letters) controls.type(letter) // forty entries, each written by itself
+      }, typed)
+      await page.close({ runBeforeUnload: false })
+      const next = await openPage()
+      await until(next, (state) => state.text === typed.join(''), 'all of it is there')
+      expect(complaints).toEqual([])
+    })
+
     test('two tabs share what is typed without a server, and presence with it', async () => {
       const [first, second] = [await openPage(), await openPage()]
       for (const page of [first, second]) await until(page, (state) => state.synced, 'it is synced')
