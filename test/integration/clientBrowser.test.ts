@@ -110,10 +110,13 @@ describe.skipIf(chromiumPath === undefined).each(['', '&multiplex'])(
       await until(page, (state) => state.synced, 'it is synced')
       await server.server.close()
       await until(page, (state) => state.link !== 'open', 'the connection is gone')
-      const typed = Array.from({ length: 40 }, (_letter, index) => `${index} `)
-      await page.evaluate((letters) => {
+      const typed = Array.from({ length: 520 }, (_letter, index) => `${index} `) // the 500th merges those before it
+      await page.evaluate(async (letters) => {
         const { controls } = window as unknown as { controls: Controls }
-        for (const letter of letters) controls.type(letter) // forty entries, each written by itself
+        for (const [index, letter] of letters.entries()) {
+          if (index > 495) await new Promise((resolve) => setTimeout(resolve)) // turns of their own
+          controls.type(letter)
+        }
       }, typed)
       await page.close({ runBeforeUnload: false })
       const next = await openPage()
