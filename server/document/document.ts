@@ -36,7 +36,10 @@ export interface DocumentOptions {
   readonly limits: Limits
 }
 
-/** One document while somebody uses it, or is about to: its loading, its sessions, its presence, its end. Rules L1 to L5 of SPEC.md. */
+/**
+ * One document while somebody uses it, or is about to: its loading, its sessions, its presence, its end. Rules L1 to L5 of
+ * SPEC.md.
+ */
 export class Document implements Room {
   readonly name: string
   readonly #options: DocumentOptions

@@ -7,7 +7,7 @@ export const HELLO_TYPE = 112
 const HELLO_VERSION = 1
 
 /** The URL parameter by which a client asks for a hello. Servers of others ignore it. */
-export const HELLO_QUERY = 'v=1'
+export const HELLO_QUERY = `v=${HELLO_VERSION}`
 
 /** What is answered, acknowledged or shown survives the end of the server's process. Of its own, so that bundlers inline it. */
 export const FEATURE_DURABLE = 1
