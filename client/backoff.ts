@@ -8,14 +8,14 @@ const HIDDEN_FACTOR = 4
 const REFUSED_FACTOR = 4
 
 /** Close codes by which the server refuses what we sent (PROTOCOL.md, "Close codes"). */
-const REFUSED: ReadonlySet<number | null> = new Set([1003, 1007, 1008, 1009])
+const isRefusal = (code: number): boolean => code === 1003 || (code >= 1007 && code <= 1009)
 /** Close codes by which the server asks for time. */
-const BUSY: ReadonlySet<number | null> = new Set([1012, 1013])
+const isBusy = (code: number): boolean => code === 1012 || code === 1013
 
 /** How a connection, or the attempt to get one, ended. */
 export interface Ended {
-  /** 1006 and the like; null when we closed it ourselves. */
-  readonly code: number | null
+  /** 1006 and the like; 0 when we closed it ourselves. */
+  readonly code: number
   /** Milliseconds since it opened, when it had synchronised a document; else null. */
   readonly syncedFor: number | null
 }
@@ -46,10 +46,10 @@ export class Backoff {
   after(ended: Ended, maximum: number, isHidden: boolean): number {
     this.#failures += 1
     const { code, syncedFor } = ended
-    const isRefused = REFUSED.has(code)
+    const isRefused = isRefusal(code)
     // A connection that synchronises and breaks at once, again and again, is not a first failure each time.
     const isFlapping = syncedFor !== null && syncedFor < STEADY_MS
-    const isAskedToWait = isRefused || BUSY.has(code)
+    const isAskedToWait = isRefused || isBusy(code)
     if (this.#failures === 1 && !isFlapping && !isAskedToWait) return 0
     const factor = (isHidden ? HIDDEN_FACTOR : 1) * (isRefused ? REFUSED_FACTOR : 1)
     const ceiling = isRefused ? maximum : Math.min(maximum, BASE_MS * 2 ** Math.min(this.#failures, 16))

@@ -1,7 +1,7 @@
 import type { Doc, Transaction } from 'yjs'
-import { DeviceCopy } from './deviceCopy.ts'
-import type { ClientClock, StoreOpener } from './environment.ts'
-import type { ProviderError } from './errors.ts'
+import { Device } from './device.ts'
+import type { ClientClock, DocumentStore } from './environment.ts'
+import { ProviderError } from './errors.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { Session } from './session.ts'
 import { TabDebts } from './tabDebts.ts'
@@ -17,33 +17,33 @@ interface ChangeOptions {
   readonly session: Session
   readonly neighbours: Neighbours
   /** Null: nothing is kept on this device. */
-  readonly open: (() => ReturnType<StoreOpener>) | null
+  readonly open: (() => Promise<DocumentStore>) | null
   readonly failure: (error: ProviderError) => void
 }
 
 /** What becomes of every change of the document: it goes to the server, to the other tabs and to this device. */
 export class Changes {
-  readonly device: DeviceCopy | null
+  #device: Device | null = null
   readonly #options: ChangeOptions
   readonly #debts: TabDebts
   #isOver = false
 
   constructor(options: ChangeOptions) {
-    const { doc, clock, open, failure, session, uploads } = options
     this.#options = options
-    this.#debts = new TabDebts(clock, () => this.payDebts())
-    // On a connection that did not wait for it, what was stored has been sent like any other edit.
-    const loaded = (unsaved: number): void => void (session.isLive || uploads.found(unsaved))
-    this.device = open === null ? null : new DeviceCopy(doc, clock, async () => open(), { failure, loaded })
+    this.#debts = new TabDebts(options.clock, () => this.payDebts())
+  }
+
+  get device(): Device | null {
+    return this.#device
   }
 
   /** Looks at what there is already, and from now on at every change. */
   start(): void {
-    const { doc, uploads } = this.#options
+    const { doc, uploads, open } = this.#options
     if (doc.store.clients.size > 0) uploads.found(1)
     doc.on('beforeObserverCalls', this.#onTransaction)
     this.#mute(false) // before the application, which may ask in a listener of its own what is saved
-    this.device?.load()
+    if (open !== null) this.#device = this.#openDevice(open)
   }
 
   destroy(): void {
@@ -51,13 +51,27 @@ export class Changes {
     this.#options.doc.off('beforeObserverCalls', this.#onTransaction)
     this.#mute(true)
     this.#debts.clear()
-    this.device?.close()
+    this.#device?.close()
+  }
+
+  #openDevice(open: () => Promise<DocumentStore>): Device {
+    const { doc, clock, session, uploads, failure } = this.#options
+    return new Device({
+      doc,
+      clock,
+      open,
+      failed: (error) => failure(new ProviderError('DEVICE_STORE_FAILED', 'device store failed', error)),
+      // On a connection that did not wait for it, what was stored has been sent like any other edit.
+      loaded: (unsaved) => uploads.found(session.isLive ? 0 : unsaved),
+      read: () => uploads.found(0),
+    })
   }
 
   /** Sends what other tabs have told us and the server has not. */
   payDebts(): void {
     const missing = this.#debts.take()
     if (missing !== null) this.#options.uploads.edit(missing)
+    else this.confirmed()
   }
 
   /** The server is about to be sent everything it lacks, with what other tabs have told us. */
@@ -73,7 +87,7 @@ export class Changes {
 
   /** The server has confirmed something. */
   confirmed(): void {
-    if (this.#isSaved) this.device?.saved()
+    if (this.#isSaved) this.#device?.tell((copy) => copy.saved())
   }
 
   /** Whether the server is known to have everything that is in the document. */
@@ -87,7 +101,7 @@ export class Changes {
    */
   readonly #onTransaction = (transaction: Transaction): void => {
     const { doc, origin, session } = this.#options
-    const isKnown = transaction.origin === origin && session.source === 'server' && this.device === null
+    const isKnown = transaction.origin === origin && session.source === 'server' && this.#device === null
     this.#mute(isKnown && doc._observers.get('update')?.size === 1) // others need it, and come after us
   }
 
@@ -97,11 +111,12 @@ export class Changes {
 
   readonly #onUpdate = (update: Uint8Array, from: unknown): void => {
     const { origin, session, uploads, neighbours } = this.#options
-    const isStored = this.device !== null && from === this.device
+    const isStored = this.#device !== null && from === this.#device
     if (from !== origin) {
       if (!isStored || session.isLive) uploads.edit(update)
       if (!isStored && neighbours.isJoined) neighbours.tell(syncUpdate(update))
     } else if (session.source === 'tab') this.#debts.add(update)
-    if (!isStored) this.device?.keep(update, this.#isSaved)
+    const isSaved = this.#isSaved
+    if (!isStored) this.#device?.tell((copy) => copy.keep(update, isSaved))
   }
 }

@@ -10,6 +10,7 @@ interface DialerParts {
   readonly options: CompleteOptions
   readonly environment: Environment
   readonly tokens: Tokens
+  readonly failure: (error: unknown) => void
 }
 
 /** Makes the sockets of one document: finds their class, the token and the address. */
@@ -24,23 +25,24 @@ export class Dialer {
   dial(): SocketLike | Promise<SocketLike> {
     const { options, environment, tokens } = this.#parts
     const found = options.WebSocketPolyfill ?? environment.webSocket()
-    const token = options.multiplex ? null : tokens.get()
+    const token = tokens.get()
     if (!(found instanceof Promise) && !(token instanceof Promise)) return this.#open(found, token)
     return Promise.all([found, token]).then((both) => this.#open(...both))
   }
 
   #open(SocketClass: SocketClass, token: string | null): SocketLike | Promise<SocketLike> {
     const { options } = this.#parts
-    const url = this.#address(token)
-    const open = (): SocketLike => new SocketClass(url, options.protocols)
-    return options.multiplex ? this.#share(url, open) : open()
+    const { multiplex, protocols } = options
+    const url = this.#address(multiplex ? null : token)
+    const open = (): SocketLike => new SocketClass(url, protocols)
+    return multiplex ? this.#share(url, token, open) : open()
   }
 
-  async #share(url: string, open: () => SocketLike): Promise<SocketLike> {
-    const { owner, environment } = this.#parts
+  async #share(url: string, token: string | null, open: () => SocketLike): Promise<SocketLike> {
+    const { owner, environment, tokens, failure } = this.#parts
     // Loaded when it is needed: most applications have one document at a time.
     const { openSharedSocket } = await import('./sharedSocket.ts')
-    return openSharedSocket(environment, { url, room: owner.roomname }, open)
+    return openSharedSocket(environment, { url, room: owner.roomname, token, tokens, failure }, open)
   }
 
   /** With `multiplex`, documents are named in messages, and the path is the server's business. */

@@ -74,8 +74,11 @@ export interface DocumentStore {
   close(): Promise<void>
 }
 
-/** Opens the store of the document of this name. */
-export type StoreOpener = (name: string) => DocumentStore | Promise<DocumentStore>
+/**
+ * Opens the store of the document of this name. `server`: the provider's `serverUrl`, which is what entries are saved on or
+ * not; one server knows nothing of what another has.
+ */
+export type StoreOpener = (name: string, server: string) => DocumentStore | Promise<DocumentStore>
 
 /** Everything a provider gets from the outside: replaced as a whole by tests, so that a seeded history runs without real time. */
 export interface Environment {

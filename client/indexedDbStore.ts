@@ -5,8 +5,8 @@ import type { DocumentStore, StoredDocument } from './environment.ts'
 /** The object stores of y-indexeddb 9: updates under rising keys, and whatever the application likes under its own. */
 const UPDATES = 'updates'
 const CUSTOM = 'custom'
-/** In `custom`: the highest key in `updates` up to which the server is known to have everything. */
-const SAVED_KEY = 'scriptorium:saved'
+/** In `custom`, before a server's address: the highest key in `updates` up to which that server has everything. */
+const SAVED_KEY = 'scriptorium:saved '
 /** Entries after which they are merged into one; y-indexeddb does it at the same number. */
 const TRIM_SIZE = 500
 
@@ -14,12 +14,11 @@ type Keys = readonly number[]
 
 type Work<T> = (updates: IDBObjectStore, custom: IDBObjectStore) => Promise<T>
 
-/** What is written together. */
+/** What is written together, and whether the server has it. */
 interface Batch {
   readonly updates: Uint8Array[]
-  /** The server has all of it. */
-  isSaved: boolean
-  written: Promise<void> | null
+  readonly isSaved: boolean
+  readonly written: Promise<void>
 }
 
 /**
@@ -28,17 +27,23 @@ interface Batch {
  */
 class IndexedDbStore implements DocumentStore {
   readonly #name: string
-  readonly #database: Promise<IDBDatabase>
+  readonly #savedKey: string
+  /** Lost: somebody has closed it, and whoever writes next is to know. Null: to be opened. */
+  #database: Promise<IDBDatabase> | 'lost' | null
   #entries = 0
+  /** To which what is appended in this turn still belongs. */
   #batch: Batch | null = null
-  /** The highest key up to which this store has read or written every entry: other tabs write as well. */
+  /** The last one begun. */
+  #written = Promise.resolve()
+  /** The highest key up to which every entry was read or written by this store, or is saved: other tabs write as well. */
   #known = 0
+  /** Keys of this store's entries above that. */
+  readonly #own = new Set<number>()
 
-  constructor(name: string) {
+  constructor(name: string, server: string) {
     this.#name = name
-    this.#database = idb.openDB(name, (database: IDBDatabase) => {
-      idb.createStores(database, [[UPDATES, { autoIncrement: true }], [CUSTOM]])
-    })
+    this.#savedKey = `${SAVED_KEY}${server}`
+    this.#database = this.#open()
   }
 
   load(): Promise<StoredDocument> {
@@ -46,26 +51,24 @@ class IndexedDbStore implements DocumentStore {
       const [values, keys, saved] = await Promise.all([
         idb.getAll(updates) as Promise<Uint8Array[]>,
         idb.getAllKeys(updates) as Promise<Keys>,
-        idb.get(custom, SAVED_KEY) as Promise<unknown>,
+        this.#savedUpTo(custom),
       ])
       this.#entries = keys.length
       this.#known = keys.at(-1) ?? 0
-      const savedKey = typeof saved === 'number' ? saved : 0
-      return { updates: values, unsaved: keys.filter((key) => key > savedKey).length }
+      return { updates: values, unsaved: keys.filter((key) => key > saved).length }
     })
   }
 
   append(update: Uint8Array, isSaved: boolean): Promise<void> {
-    this.#batch ??= { updates: [], isSaved, written: null }
-    this.#batch.updates.push(toStored(update))
-    this.#batch.isSaved = isSaved
-    return (this.#batch.written ??= this.#appendBatch(this.#batch))
+    if (this.#batch?.isSaved !== isSaved) this.#batch = null
+    const { updates, written } = (this.#batch ??= this.#begin(isSaved))
+    updates.push(toStored(update))
+    return written
   }
 
-  markSaved(): Promise<void> {
-    return this.#run(async (_, custom) => {
-      await idb.put(custom, this.#known, SAVED_KEY)
-    })
+  async markSaved(): Promise<void> {
+    this.#batch = null // what is appended from now on is not meant
+    if (this.#database !== 'lost') await this.#run((_, custom) => this.#mark(custom))
   }
 
   async clear(): Promise<void> {
@@ -75,38 +78,86 @@ class IndexedDbStore implements DocumentStore {
 
   async close(): Promise<void> {
     // Whoever waits for it to open hears that it did not. What has begun is finished before it is closed.
-    await this.#batch?.written?.catch(() => null)
-    const database = await this.#database.catch(() => null)
-    database?.close()
+    await this.#written.catch(() => null)
+    if (this.#database instanceof Promise) (await this.#database.catch(() => null))?.close()
   }
 
-  /** What came in one turn is one transaction: of hundreds, a page that is closed took those along that had not begun. */
-  async #appendBatch(batch: Batch): Promise<void> {
-    let database
-    try {
-      database = await this.#database
-    } finally {
-      this.#batch = null
+  /** A browser may close it at any time, and has to when another tab removes it; lib0 does the latter. */
+  async #open(): Promise<IDBDatabase> {
+    const database = await idb.openDB(this.#name, (created: IDBDatabase) => {
+      idb.createStores(created, [[UPDATES, { autoIncrement: true }], [CUSTOM]])
+    })
+    const lose = (): void => {
+      this.#database = 'lost'
+      this.#known = 0
+      this.#own.clear()
     }
+    database.addEventListener('versionchange', lose)
+    database.addEventListener('close', lose)
+    return database
+  }
+
+  /** @throws once when it was lost, since what is written next may be all that is there */
+  async #opened(): Promise<IDBDatabase> {
+    if (this.#database === 'lost') {
+      this.#database = null
+      throw new Error('the database was closed by the browser or by another tab')
+    }
+    this.#database ??= this.#open()
+    return this.#database
+  }
+
+  /** What comes in one turn is one transaction: of hundreds, a page that is closed takes those along that have not begun. */
+  #begin(isSaved: boolean): Batch {
+    const written = this.#opened().then(
+      (database) => this.#write(database, batch),
+      (error: unknown) => {
+        this.#end(batch)
+        throw error
+      },
+    )
+    const batch: Batch = { updates: [], isSaved, written }
+    this.#written = written
+    return batch
+  }
+
+  #end(batch: Batch): void {
+    if (this.#batch === batch) this.#batch = null
+  }
+
+  async #write(database: IDBDatabase, batch: Batch): Promise<void> {
+    this.#end(batch)
     const appended = transact(database, (updates, custom) => this.#add(updates, custom, batch))
     this.#entries += batch.updates.length
     if (this.#entries < TRIM_SIZE) return appended
     this.#entries = 1
+    this.#own.clear() // those of before will be one with others'
     await Promise.all([appended, transact(database, trim)])
   }
 
   async #add(updates: IDBObjectStore, custom: IDBObjectStore, batch: Batch): Promise<void> {
-    const [adding] = batch.updates.map((update) => updates.add(update)).slice(-1)
-    if (adding === undefined) return
+    const adding = batch.updates.map((update) => updates.add(update))
     // Else the page would have to live until it has heard of the entry: one that is closed at once took it along.
     if (!batch.isSaved) updates.transaction.commit()
-    const key = (await idb.rtop(adding)) as number
-    if (key === this.#known + batch.updates.length) this.#known = key
-    if (batch.isSaved) await idb.put(custom, this.#known, SAVED_KEY)
+    const keys = (await Promise.all(adding.map(idb.rtop))) as Keys
+    for (const key of keys) this.#own.add(key)
+    if (batch.isSaved) await this.#mark(custom)
+  }
+
+  /** Another tab may have noted more, and no less than what it has written itself. */
+  async #mark(custom: IDBObjectStore): Promise<void> {
+    this.#known = Math.max(this.#known, await this.#savedUpTo(custom))
+    while (this.#own.delete(this.#known + 1)) this.#known += 1
+    await idb.put(custom, this.#known, this.#savedKey)
+  }
+
+  async #savedUpTo(custom: IDBObjectStore): Promise<number> {
+    const saved: unknown = await idb.get(custom, this.#savedKey)
+    return typeof saved === 'number' ? saved : 0
   }
 
   async #run<T>(work: Work<T>): Promise<T> {
-    return transact(await this.#database, work)
+    return transact(await this.#opened(), work)
   }
 }
 
@@ -130,10 +181,20 @@ async function trim(updates: IDBObjectStore): Promise<void> {
     idb.getAllKeys(updates) as Promise<Keys>,
   ])
   const last = keys.at(-1)
-  if (last === undefined) return
-  updates.put(mergeUpdates(values), last)
+  const merged = mergeReadable(values)
+  if (last === undefined || merged === null) return
+  updates.put(merged, last)
   updates.delete(IDBKeyRange.upperBound(last, true))
   updates.transaction.commit()
+}
+
+/** Null: one of them cannot be read, which is told when they are loaded; then all stay as they are. */
+function mergeReadable(values: Uint8Array[]): Uint8Array | null {
+  try {
+    return mergeUpdates(values)
+  } catch {
+    return null
+  }
 }
 
 /** A full disk may show at the very end only, when every request has succeeded. */
@@ -149,6 +210,6 @@ function toStored(update: Uint8Array): Uint8Array {
   return update.byteLength === update.buffer.byteLength ? update : new Uint8Array(update)
 }
 
-export function openIndexedDbStore(name: string): DocumentStore {
-  return new IndexedDbStore(name)
+export function openIndexedDbStore(name: string, server: string): DocumentStore {
+  return new IndexedDbStore(name, server)
 }

@@ -16,8 +16,6 @@ const HIDDEN_FACTOR = 3
 
 /** Close code for a connection on which nothing is heard any more. */
 const DEAD = 4000
-/** What the server would have closed with: access denied. */
-const FORBIDDEN = 4403
 
 /** The state, with what belongs to it and to no other. */
 type State =
@@ -94,6 +92,7 @@ export class Link {
   /** What others may know of the state: another object when it is another state. */
   #status: LinkStatus = { name: 'offline' }
   #cancelTimer: (() => void) | null = null
+  #heardAt: number | null = null
   /** Connections and attempts given up for their silence, since the last time a document was in sync. */
   #gaveUp = 0
 
@@ -117,9 +116,9 @@ export class Link {
     return this.#state.name === 'open'
   }
 
-  /** When the server was last heard; null before, and while there is no connection. */
+  /** When the server was last heard, on this connection or on one before; null: never. */
   get heardAt(): number | null {
-    return this.#state.name === 'open' ? this.#state.heardAt : null
+    return this.#heardAt
   }
 
   /** On this connection. */
@@ -185,12 +184,11 @@ export class Link {
     this.#close(null)
   }
 
-  /** As if the server had closed it with a code that denies access. */
-  refuse(reason: string): void {
-    this.#close({ type: 'close', code: FORBIDDEN, reason, wasClean: true } as CloseEvent) // Node 20 has no such class
-  }
-
   onPage(event: PageEvent): void {
+    if (event === 'online' && this.#state.name === 'connecting') {
+      this.#gaveUp = 0
+      this.#close(null) // it may have begun without a network, and would wait for its time to be over
+    }
     const state = this.#state
     const isBack = event === 'online' || event === 'visible' || event === 'returned'
     if (state.name === 'waiting' && isBack) this.#become({ ...state, retryAt: this.#context.clock.now() })
@@ -310,7 +308,7 @@ export class Link {
   #onMessage(data: unknown): void {
     const state = this.#state
     if (state.name !== 'open') return
-    state.heardAt = this.#context.clock.now()
+    state.heardAt = this.#heardAt = this.#context.clock.now()
     state.askedAt = null
     if (state.progress === 'silent') state.progress = 'heard'
     // Not `instanceof`: under test runners with a DOM of their own the buffer may be of another realm.
@@ -340,7 +338,7 @@ export class Link {
     const { clock, page } = this.#context
     const now = clock.now()
     const syncedFor = state.name === 'open' && state.progress === 'synced' ? now - state.since : null
-    const ended = { code: event?.code ?? null, syncedFor }
+    const ended = { code: event?.code ?? 0, syncedFor }
     const delay = this.#backoff.after(ended, this.#user.maxBackoffTime, page.isHidden)
     return { name: 'waiting', attempt: this.#backoff.failures, retryAt: now + delay }
   }

@@ -5,6 +5,9 @@ import { later } from './later.ts'
 import { attempt } from './report.ts'
 import { presence } from './wire.ts'
 
+/** Milliseconds until a network that is slow is looked at again. */
+const FULL_POLL_MS = 50
+
 interface Changes {
   readonly added: readonly number[]
   readonly updated: readonly number[]
@@ -18,6 +21,8 @@ export interface PresenceOptions {
   readonly clock: ClientClock
   /** Milliseconds between two messages. */
   readonly throttle: number
+  /** Whether so much waits for the network that edits are kept back. */
+  readonly isFull: () => boolean
   /** To the server and the other tabs. */
   readonly send: (message: Uint8Array) => void
   /** To the other tabs only. */
@@ -110,7 +115,12 @@ export class Presence {
     })
   }
 
-  readonly #send = (): void => this.#options.send(this.#take())
+  readonly #send = (): void => {
+    const { clock, isFull, send } = this.#options
+    // The edits that wait for the network would have to go before it, one frame each.
+    if (isFull()) this.#cancel = later(clock, FULL_POLL_MS, this.#send)
+    else send(this.#take())
+  }
 
   /** What nobody has set is at clock 0, which every receiver drops. */
   get #isSet(): boolean {

@@ -30,6 +30,7 @@ export class Progress<Provider> {
   /** What the last events said. */
   #told = { unsaved: 0, status: '' }
   #allowClose: (() => void) | null = null
+  #cancelLook: (() => void) | null = null
 
   constructor(parts: ProgressParts<Provider>) {
     this.#parts = parts
@@ -70,10 +71,13 @@ export class Progress<Provider> {
     return this.#syncWaiters.wait(() => this.#isSynced)
   }
 
-  whenSaved(signal: AbortSignal | undefined): Promise<void> {
+  /** @param device may hold edits of an earlier page, which count as made before the call */
+  async whenSaved(signal: AbortSignal | undefined, device: { readonly isRead: boolean } | null): Promise<void> {
     const { uploads } = this.#parts
+    const isRead = (): boolean => device?.isRead !== false
     const error = this.#obstacle() ?? (this.#scope === 'readonly' ? new ReadOnlyError() : null)
-    if (error !== null && !uploads.isSaved) return Promise.reject(error)
+    if (error !== null && !(uploads.isSaved && isRead())) throw error
+    if (!isRead()) return this.#saveWaiters.wait(isRead, signal).then(() => this.whenSaved(signal, device))
     const version = uploads.made
     const saved = this.#saveWaiters.wait(() => uploads.saved >= version, signal)
     uploads.prove()
@@ -101,29 +105,42 @@ export class Progress<Provider> {
   count(savedAfter: number | null): void {
     const { provider, uploads } = this.#parts
     this.#savedAfter = savedAfter ?? this.#savedAfter
+    this.#saveWaiters.check()
     const unsaved = uploads.made - uploads.saved
     if (unsaved === this.#told.unsaved) return
     this.#told.unsaved = unsaved
     this.#guardPage(unsaved > 0)
-    this.#saveWaiters.check()
     provider.emit('unsaved-changes', [unsaved])
     if (uploads.isSaved) provider.emit('saved', [])
     this.tell()
   }
 
-  /** Tells the application if the connection or anything else has changed. */
+  /** Tells the application if the connection or anything else has changed, or nothing has for too long. */
   tell(): void {
-    const { uploads, link, provider } = this.#parts
-    const status = `${link.isOpen}${this.#isSynced}${uploads.isSaved}`
+    const { uploads, link, provider, clock } = this.#parts
+    const since = uploads.unsavedSince
+    const left = since === null ? STUCK_MS : since + STUCK_MS - clock.now()
+    if (since !== null && left > 0) this.#lookIn(left)
+    const status = `${link.isOpen}${this.#isSynced}${since === null}${left > 0}`
     if (status === this.#told.status) return
     this.#told.status = status
     provider.emit('sync-status', [this.syncStatus])
   }
 
+  #lookIn(milliseconds: number): void {
+    this.#cancelLook ??= this.#parts.clock.after(milliseconds, () => {
+      this.#cancelLook = null
+      this.tell()
+    })
+  }
+
   /** Nothing that is waited for will happen. */
   rejectAll(error: AccessDeniedError | DestroyedError): void {
     // Who was denied still has what is not saved, and may want to copy it elsewhere.
-    if (error instanceof DestroyedError) this.#guardPage(false)
+    if (error instanceof DestroyedError) {
+      this.#guardPage(false)
+      this.#cancelLook?.()
+    }
     this.#syncWaiters.rejectAll(error)
     this.#saveWaiters.rejectAll(error)
   }

@@ -14,6 +14,8 @@ import { systemEnvironment } from './systemEnvironment.ts'
 
 /** Close codes that mirror HTTP's 4xx: trying again changes nothing (PROTOCOL.md, "Close codes"). */
 const FINAL_HUNDREDS = 44
+/** But for this one: Hocuspocus servers say so of a client that was not heard for a while, such as a laptop that slept. */
+const TIMED_OUT = 4408
 
 export interface WaitOptions {
   /** Gives up waiting, not saving: the promise rejects with the signal's reason. */
@@ -21,7 +23,8 @@ export interface WaitOptions {
 }
 
 function shouldReconnectByCode(event: CloseEvent): boolean {
-  return Math.trunc(event.code / 100) !== FINAL_HUNDREDS // not so of a close event without a code (React Native)
+  // Not `<` and `>`: there are close events without a code (React Native).
+  return event.code === TIMED_OUT || Math.trunc(event.code / 100) !== FINAL_HUNDREDS
 }
 
 /**

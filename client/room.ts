@@ -19,7 +19,7 @@ import { Tokens } from './tokens.ts'
 import { Uploads } from './uploads.ts'
 
 /** Close codes by which a server refuses a token. */
-const UNAUTHORISED: ReadonlySet<number> = new Set([4401, 4403])
+const isUnauthorised = (code: number): boolean => code === 4401 || code === 4403
 
 /** One document on this client, and all it is connected to: the server, the other tabs, this device. */
 export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, SessionUser {
@@ -51,19 +51,20 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     this.uploads = new Uploads(clock, options.flushDelay, (savedAfter) => this.#onUploads(savedAfter))
     this.link = new Link(environment, options, this)
     this.#tokens = new Tokens(options.token, clock, { renewed: (token) => this.session.sendToken(token), failure })
-    this.#dialer = new Dialer({ owner: provider, options, environment, tokens: this.#tokens })
+    this.#dialer = new Dialer({ owner: provider, options, environment, tokens: this.#tokens, failure })
     const hear = (message: Uint8Array): void => this.#receive(message, 'tab')
     this.neighbours = new Neighbours({ tabs: options.disableBc ? null : tabs, channel, origin: provider, hear })
     const { uploads, link, neighbours } = this
     const { awarenessThrottle: throttle, persistence, preventUnsavedChanges: preventsClose } = options
     const say = (message: Uint8Array): void => this.#say(message)
     const tell = (message: Uint8Array): void => neighbours.tell(message)
-    const presence = new Presence({ awareness, clock, throttle, origin: provider, send: say, tell })
+    const isFull = (): boolean => uploads.isFull
+    const presence = new Presence({ awareness, clock, throttle, origin: provider, isFull, send: say, tell })
     const progress = new Progress({ provider, uploads, link, clock, page, preventsClose })
     const { multiplex: isHocuspocus } = options
     const parts = { doc, awareness, clock, uploads, link, origin: provider, isHocuspocus, presence, progress }
     const session = new Session(parts, this)
-    const open = persistence === null ? null : () => persistence(roomname)
+    const open = persistence === null ? null : async () => persistence(roomname, provider.serverUrl)
     this.changes = new Changes({ doc, clock, uploads, origin: provider, session, neighbours, open, failure })
     this.#presence = presence
     this.progress = progress
@@ -109,13 +110,9 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     this.progress.rejectAll(new DestroyedError())
   }
 
-  /** What is on this device was made before the call as well, so it is waited for. */
-  async whenSaved(signal: AbortSignal | undefined): Promise<void> {
-    const loading = this.changes.device?.loading
-    await loading
-    if (loading && this.link.status.name === 'closed') throw new DestroyedError()
+  whenSaved(signal: AbortSignal | undefined): Promise<void> {
     this.changes.payDebts()
-    return this.progress.whenSaved(signal)
+    return this.progress.whenSaved(signal, this.changes.device)
   }
 
   /** As a handler of the provider's, for every message it has no other for. */
@@ -142,7 +139,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
 
   mayReconnect(event: CloseEvent): boolean {
     if (this.#provider.shouldReconnect(event, this.#provider)) return true
-    return UNAUTHORISED.has(event.code) && this.#tokens.refused()
+    return isUnauthorised(event.code) && this.#tokens.refused()
   }
 
   askForSign(): void {
@@ -213,14 +210,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   }
 
   onRefused(reason: string): void {
-    this.#provider.emit('authentication-failed', [{ reason }])
-    // Of a socket of its own, the close code that follows tells what to do; a shared one stays open.
-    if (this.#options.multiplex) this.link.refuse(reason)
-  }
-
-  onTokenWanted(): void {
-    this.#tokens.forget()
-    this.#whenReady((token) => this.session.sendToken(token ?? ''))
+    this.#provider.emit('authentication-failed', [{ reason }]) // the close code that follows tells what to do
   }
 
   #receive(data: Uint8Array, from: Source): void {
@@ -273,26 +263,14 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     this.neighbours.tell(message)
   }
 
-  /** Begins the conversation on a connection that has just opened, when token and document are there. */
+  /** Begins the conversation on a connection that has just opened, when the document is there. */
   #greet(isReturn: boolean): void {
     const { status } = this.link
-    const isCurrent = (): boolean => this.link.status === status
-    const begin = (token: string | null): void => {
-      if (isCurrent()) this.session.begin(isReturn, token ?? '')
+    const begin = (): void => {
+      if (this.link.status === status) this.session.begin(isReturn)
     }
-    this.#whenReady(begin, () => isCurrent() && this.link.drop())
-  }
-
-  #whenReady(go: (token: string | null) => void, giveUp?: () => void): void {
-    const token = this.#options.multiplex ? this.#tokens.get() : null
     const loading = this.changes.device?.loading
-    if (!(token instanceof Promise) && !loading) return go(token)
-    Promise.all([token, loading]).then(
-      ([text]) => go(text),
-      (error: unknown) => {
-        this.onFailure(error)
-        giveUp?.()
-      },
-    )
+    if (loading) void loading.then(begin)
+    else begin()
   }
 }

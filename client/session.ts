@@ -37,8 +37,6 @@ export interface SessionUser {
   /** @param isGranted it was said as the answer to a token; else it shows in what the server does */
   onScope(scope: Scope, isGranted: boolean): void
   onRefused(reason: string): void
-  /** The server asks for the token again. */
-  onTokenWanted(): void
   readonly changes: Pick<Changes, 'sendingAll' | 'received'>
 }
 
@@ -84,6 +82,8 @@ export class Session implements UploadTarget {
   /** Whether the server has said anything on this connection. */
   #isHeard = false
   #hasBegun = false
+  /** What the server has, if it asked while the device was still being read: some ask once. */
+  #early: Uint8Array | null = null
   /** Whether the server has been told what it lacks, so that edits follow as they are made. */
   #isLive = false
   #roundTrip: number | null = null
@@ -135,14 +135,14 @@ export class Session implements UploadTarget {
     return this.#roundTrip
   }
 
-  /** Says the first words on a new connection. The token is for Hocuspocus' dialect; others have it in the address. */
-  begin(isReturn: boolean, token: string): void {
+  /** Says the first words on a new connection. */
+  begin(isReturn: boolean): void {
     this.#hasBegun = true
-    if (this.#parts.isHocuspocus) this.sendToken(token)
     this.#ask(true)
     this.request(null)
     // It goes with our answer to the server's question, when we know whether it takes both in one frame.
     this.#parts.presence.arrive(isReturn, ARRIVAL_MS)
+    if (this.#early !== null) this.#upload(this.#early)
   }
 
   /** What the other tabs are told first: they get everything, and are asked for everything. */
@@ -161,6 +161,7 @@ export class Session implements UploadTarget {
   /** The connection is gone. */
   end(): void {
     this.#hasBegun = false
+    this.#early = null
     this.#isLive = false
     this.#isHeard = false
     this.#cancelTelling?.()
@@ -253,11 +254,9 @@ export class Session implements UploadTarget {
         return true
       case wire.messageSyncStatus:
         // Acknowledgements are not counted: which upload one is for can be known by a question only.
+        if (!this.#parts.isHocuspocus) return false // elsewhere the number may mean anything
         if (readVarUint(decoder) === 0) this.#user.onScope('readonly', false)
         return true
-      case wire.messageClose:
-        this.#parts.link.drop()
-        return false
       default:
         return false
     }
@@ -276,7 +275,7 @@ export class Session implements UploadTarget {
 
   /** Everything the server lacks. */
   #upload(vector: Uint8Array): void {
-    if (!this.#hasBegun) return // asked while the device is still being read: it will be told unasked
+    if (!this.#hasBegun) return void (this.#early = vector)
     const { uploads, doc } = this.#parts
     this.#isLive = true
     this.#cancelTelling?.()
@@ -333,12 +332,11 @@ export class Session implements UploadTarget {
     if (from === 'server') this.#user.changes.received(update)
   }
 
-  /** `00`: denied by y-websocket servers, or the token is wanted again (Hocuspocus); `01` denied; `02` granted. */
+  /** `02`: granted. Else denied, by y-websocket servers with `00`. */
   #readAuth(decoder: Decoder): void {
     const type = readVarUint(decoder)
     const text = hasContent(decoder) ? readVarString(decoder) : ''
     if (type === 2) this.#granted(text === 'readonly' ? 'readonly' : 'read-write')
-    else if (type === 0 && this.#parts.isHocuspocus) this.#user.onTokenWanted()
     else this.#user.onRefused(text)
   }
 

@@ -4,6 +4,7 @@ import { createDecoder, readVarString } from 'lib0/decoding'
 import { HELLO_TYPE } from '../shared/wire/hello.ts'
 import { discard } from './discard.ts'
 import type { Environment, SocketLike } from './environment.ts'
+import type { Tokens } from './tokens.ts'
 import * as wire from './wire.ts'
 
 const closeMessage = new Uint8Array([wire.messageClose])
@@ -13,10 +14,28 @@ const SESSION_SEPARATOR = '\0'
 /** Frames of one byte, without an address: the heartbeat of Hocuspocus servers. */
 const PING = 9
 const PONG = new Uint8Array([10])
+/** In a message of type Auth: the token is wanted again, access is denied. */
+const TOKEN_WANTED = 0
+const DENIED = 1
+/** Close codes of sockets that would have been closed: as wished, without a word, and because access is denied. */
+const NORMAL = 1000
+const ABNORMAL = 1006
+const FORBIDDEN = 4403
 /** A message of no bytes: something was heard, though not for this document. */
 const SIGN_OF_LIFE = new ArrayBuffer(0)
 /** A number without an end, which nobody can read. */
 const MALFORMED = new Uint8Array([0x80]).buffer
+
+/** Whom a part of the socket is for. */
+interface Part {
+  readonly url: string
+  readonly room: string
+  /** What is said first, on a connection: that of the address is for all documents. */
+  readonly token: string | null
+  /** Where the server's wish for another one goes. */
+  readonly tokens: Pick<Tokens, 'forget' | 'get'>
+  readonly failure: (error: unknown) => void
+}
 
 /** The shared sockets of each environment, by URL. */
 const trunks = new WeakMap<Environment, Map<string, Trunk>>()
@@ -27,11 +46,7 @@ const trunks = new WeakMap<Environment, Map<string, Trunk>>()
  *
  * @param open opens the shared socket when there is none
  */
-export function openSharedSocket(
-  environment: Environment,
-  about: { readonly url: string; readonly room: string },
-  open: () => SocketLike,
-): SocketLike {
+export function openSharedSocket(environment: Environment, about: Part, open: () => SocketLike): SocketLike {
   const known = trunks.get(environment) ?? new Map<string, Trunk>()
   trunks.set(environment, known)
   const { url, room } = about
@@ -39,7 +54,7 @@ export function openSharedSocket(
   known.set(url, trunk)
   const session = Math.floor(environment.random() * 2 ** 32).toString(36)
   const address = trunk.mayConfuse(room) ? `${room}${SESSION_SEPARATOR}${session}` : room
-  const branch = new Branch(trunk, address, (task) => environment.clock.endOfTurn(task))
+  const branch = new Branch(trunk, address, about, (task) => environment.clock.endOfTurn(task))
   trunk.add(branch)
   return branch
 }
@@ -86,7 +101,7 @@ class Trunk {
     this.#branches.delete(branch.address)
     if (code === undefined && this.#branches.size > 0) return
     discard(this.socket, code)
-    this.#end({ type: 'close', code: 1006, reason: '', wasClean: false } as CloseEvent) // Node 20 has no such class
+    this.#end(closeEvent(ABNORMAL))
   }
 
   #receive(data: unknown): void {
@@ -95,7 +110,7 @@ class Trunk {
     if (frame[0] === PING && frame.length === 1) this.socket.send(PONG)
     if (frame.length < 2) return this.#each((branch) => branch.hear(SIGN_OF_LIFE))
     const decoder = createDecoder(frame)
-    const address = readAddress(decoder)
+    const address = readText(decoder)
     if (address === null) return this.#each((branch) => branch.hear(MALFORMED)) // whose it is, nobody knows
     const message = frame.slice(decoder.pos).buffer
     const isHello = frame[decoder.pos] === HELLO_TYPE
@@ -113,12 +128,29 @@ class Trunk {
   }
 }
 
-function readAddress(decoder: Decoder): string | null {
+function readText(decoder: Decoder): string | null {
   try {
     return readVarString(decoder)
   } catch {
     return null
   }
+}
+
+/** What this message does to the document it is for, where a socket of its own would be closed; null: nothing. */
+function ending(message: Uint8Array): CloseEvent | null {
+  const [type, kind] = message
+  if (type === wire.messageClose) return closeEvent(NORMAL)
+  return type === wire.messageAuth && kind === DENIED ? closeEvent(FORBIDDEN, denialIn(message)) : null
+}
+
+/** The reason, if one is given. */
+function denialIn(message: Uint8Array): string {
+  return readText(createDecoder(message.subarray(2))) ?? ''
+}
+
+/** Node 20 has no such class. */
+function closeEvent(code: number, reason = ''): CloseEvent {
+  return { type: 'close', code, reason, wasClean: code !== ABNORMAL } as CloseEvent
 }
 
 /** One document's part of it, which looks like a socket of its own. */
@@ -130,13 +162,16 @@ class Branch implements SocketLike {
   readyState = 0
   readonly address: string
   readonly #trunk: Trunk
+  readonly #part: Part
   readonly #prefix: Uint8Array
   readonly #endOfTurn: (task: () => void) => void
   #onopen: ((event: never) => void) | null = null
 
-  constructor(trunk: Trunk, address: string, endOfTurn: (task: () => void) => void) {
+  // oxlint-disable-next-line max-params
+  constructor(trunk: Trunk, address: string, part: Part, endOfTurn: (task: () => void) => void) {
     this.#trunk = trunk
     this.address = address
+    this.#part = part
     this.#endOfTurn = endOfTurn
     this.#prefix = wire.address(address)
   }
@@ -159,12 +194,18 @@ class Branch implements SocketLike {
     if (this.#onopen === null) return
     if (this.readyState !== 0 || this.#trunk.socket.readyState !== 1) return
     this.readyState = 1
+    this.#say(this.#part.token)
     this.#onopen({ type: 'open' } as never)
     if (this.#trunk.hello !== null) this.hear(this.#trunk.hello)
   }
 
   hear(data: ArrayBuffer): void {
-    if (this.readyState === 1) this.onmessage?.({ data } as never)
+    if (this.readyState !== 1) return
+    const message = new Uint8Array(data)
+    if (message[0] === wire.messageAuth && message[1] === TOKEN_WANTED) return void this.#sayAgain()
+    this.onmessage?.({ data } as never)
+    const end = ending(message)
+    if (end !== null && this.readyState === 1) this.#leave(end)
   }
 
   end(event: CloseEvent): void {
@@ -186,5 +227,25 @@ class Branch implements SocketLike {
     if (code === undefined) this.send(closeMessage)
     this.readyState = 3
     this.#trunk.leave(this, code)
+  }
+
+  #say(token: string | null): void {
+    this.send(wire.auth(token ?? ''))
+  }
+
+  async #sayAgain(): Promise<void> {
+    const { tokens, failure } = this.#part
+    try {
+      tokens.forget()
+      this.#say(await tokens.get())
+    } catch (error) {
+      failure(error)
+    }
+  }
+
+  /** The server has ended this document's part, and the socket stays open. */
+  #leave(event: CloseEvent): void {
+    this.close()
+    this.onclose?.(event as never)
   }
 }

@@ -48,9 +48,9 @@ const tabs: Tabs = {
 }
 
 /** Loaded when it is needed: most applications keep nothing on the device. */
-const openIndexedDb: StoreOpener = async (name) => {
+const openIndexedDb: StoreOpener = async (...document) => {
   const { openIndexedDbStore } = await import('./indexedDbStore.ts')
-  return openIndexedDbStore(name)
+  return openIndexedDbStore(...document)
 }
 
 async function importWs(): Promise<SocketClass> {

@@ -101,10 +101,14 @@ export class Uploads {
     return this.isSaved ? null : (this.#flights[0]?.since ?? this.#since)
   }
 
-  /** There are edits in the document that were not made through `edit`. */
+  /** Whether edits are kept back and merged. */
+  get isFull(): boolean {
+    return (this.#target?.bufferedAmount ?? 0) > HIGH_WATER_BYTES
+  }
+
+  /** There are edits in the document that were not made through `edit`, or, now that we know it, there are none. */
   found(count: number): void {
-    if (count === 0) return
-    this.#count(count)
+    if (count > 0) this.#count(count)
     this.#listener(null)
   }
 
@@ -244,8 +248,7 @@ export class Uploads {
   #schedule(): void {
     if (this.#cancelFlushing !== null) return
     const flush = (): void => {
-      const isFull = (this.#target?.bufferedAmount ?? 0) > HIGH_WATER_BYTES
-      if (isFull) this.#cancelFlushing = later(this.#clock, DRAIN_POLL_MS, flush)
+      if (this.isFull) this.#cancelFlushing = later(this.#clock, DRAIN_POLL_MS, flush)
       else this.flush()
     }
     this.#cancelFlushing = later(this.#clock, this.#wait(), flush)

@@ -38,5 +38,5 @@ export function openRoom(): Room {
 /** Side by side, the second person has a device of their own; otherwise each would find the other's edits on it. */
 function ownStore(open: StoreOpener, name: string): StoreOpener {
   const key = windowRole() === 'second' ? `${name}#second` : name
-  return () => open(key)
+  return (_name, server) => open(key, server)
 }

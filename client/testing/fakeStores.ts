@@ -1,8 +1,10 @@
+import '../deviceCopy.ts' // which providers load on demand, in real time
 import type { DocumentStore, StoredDocument } from '../environment.ts'
 
 interface Entry {
   readonly update: Uint8Array
-  isSaved: boolean
+  /** Addresses of the servers that have it. */
+  readonly savedOn: Set<string>
 }
 
 /** What one device keeps of its documents, in memory: it survives pages, which come and go. */
@@ -22,7 +24,7 @@ export class FakeStores {
   }
 
   /** To be given to a provider as `openStore`, or as the option `persistence`. */
-  readonly open = (name: string): DocumentStore => {
+  readonly open = (name: string, server: string): DocumentStore => {
     this.#open += 1
     const kept = (): Entry[] => {
       const known = this.#kept.get(name) ?? []
@@ -31,17 +33,17 @@ export class FakeStores {
     }
     /** What this tab has loaded or appended: of other tabs' entries it cannot know whether they are saved. */
     const mine = new Set<Entry>()
-    const markSaved = (): void => mine.forEach((entry) => (entry.isSaved = true))
+    const markSaved = (): void => mine.forEach((entry) => entry.savedOn.add(server))
     return {
       load: () =>
         this.#attempt((): StoredDocument => {
           for (const entry of kept()) mine.add(entry)
-          const unsaved = kept().filter((entry) => !entry.isSaved).length
+          const unsaved = kept().filter((entry) => !entry.savedOn.has(server)).length
           return { updates: kept().map((entry) => entry.update), unsaved }
         }),
       append: (update, isSaved) =>
         this.#attempt(() => {
-          const entry = { update: update.slice(), isSaved: false }
+          const entry = { update: update.slice(), savedOn: new Set<string>() }
           kept().push(entry)
           mine.add(entry)
           if (isSaved) markSaved()

@@ -22,8 +22,8 @@ async function bundle(entry: string): Promise<string> {
       // Not `lib`: that leaves line breaks and indentation in, for others to take out.
       rolldownOptions: {
         input: join(root, entry),
-        // The last three are imported on demand: with the options `persistence` and `multiplex`, and with tokens from a function.
-        external: [/^yjs$/, /^y-protocols\//, /^lib0\//, /indexedDbStore/, /sharedSocket/, /tokenExpiry/],
+        // The last four are imported on demand: with the options `persistence` and `multiplex`, and with tokens from a function.
+        external: [/^yjs$/, /^y-protocols\//, /^lib0\//, /deviceCopy/, /indexedDbStore/, /sharedSocket/, /tokenExpiry/],
         preserveEntrySignatures: 'strict',
         treeshake: { moduleSideEffects: false }, // lib0 says so, and so do ours
       },

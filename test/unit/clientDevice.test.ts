@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import * as Y from 'yjs'
 import { openIndexedDbStore } from '../../client/indexedDbStore.ts'
 import { WebsocketProvider } from '../../client/index.ts'
-import type { DocumentStore, StoredDocument } from '../../client/index.ts'
+import type { DocumentStore, StoredDocument, StoreOpener } from '../../client/index.ts'
 import type { FakeDevice } from '../../client/testing/index.ts'
 import { ClientWorld, ROOM, SERVER_URL } from './clientWorld.ts'
 import type { Opened } from './clientWorld.ts'
@@ -34,11 +34,11 @@ async function deviceWithUnsaved(text: string): Promise<FakeDevice> {
 }
 
 /** The device's store, which reads as it should and hands out what it has read only when `release` is called. */
-function slowStore(device: FakeDevice): { open: (name: string) => DocumentStore; release: () => void } {
+function slowStore(device: FakeDevice): { open: StoreOpener; release: () => void } {
   let release = (): void => undefined
   const gate = new Promise<void>((resolve) => (release = resolve))
-  const open = (name: string): DocumentStore => {
-    const store = device.stores.open(name)
+  const open = (name: string, server: string): DocumentStore => {
+    const store = device.stores.open(name, server)
     const load = async (): Promise<StoredDocument> => {
       const loaded = await store.load()
       await gate
@@ -84,6 +84,30 @@ describe('a device that is slow to read', () => {
     expect(after.provider.unsavedChanges).toBeGreaterThan(0)
   })
 
+  test('is waited for also by who asks when the connection does not wait any longer', async () => {
+    const device = await deviceWithUnsaved('typed before the reload')
+    const store = slowStore(device)
+    const { provider } = world.open(device, { persistence: store.open })
+    await world.pass(4_000)
+    const given = new AbortController()
+    const [saved, stopped] = [provider.whenSaved(), provider.whenSaved({ signal: given.signal })]
+    let isSaved = false
+    void saved.then(() => (isSaved = true))
+    const told = expect(stopped).rejects.toBe('enough')
+    await world.pass(1_000)
+    given.abort('enough')
+    await told
+    expect([provider.synced, isSaved]).toEqual([true, false])
+    store.release()
+    await world.pass(1_000)
+    expect([isSaved, world.saved]).toEqual([true, 'typed before the reload'])
+    const unread = world.open(device, { persistence: slowStore(device).open }).provider
+    const destroyed = expect(unread.whenSaved()).rejects.toMatchObject({ code: 'DESTROYED' })
+    unread.destroy()
+    await destroyed
+    await expect(unread.whenSaved()).rejects.toMatchObject({ code: 'DESTROYED' })
+  })
+
   test('is uploaded when it has been read at last', async () => {
     const device = await deviceWithUnsaved('late')
     const store = slowStore(device)
@@ -123,7 +147,7 @@ test('a device that cannot be read is written in full, with what was in the docu
 })
 
 test('an edit whose transaction fails in the end, as when the disk is full, counts as not kept', async () => {
-  const store = openIndexedDbStore('full')
+  const store = openIndexedDbStore('full', SERVER_URL)
   await store.load()
   // oxlint-disable-next-line typescript/unbound-method -- called with its own this below
   const add = IDBObjectStore.prototype.add

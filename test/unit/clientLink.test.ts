@@ -296,6 +296,46 @@ describe('an attempt', () => {
   })
 })
 
+test('an attempt that began without a network gives way when there is one, and starts anew', async () => {
+  const device = world.device()
+  device.network.reachability = 'silent'
+  const { provider } = world.open(device)
+  await world.pass(70_000)
+  device.network.reachability = 'up'
+  device.page.fire('online')
+  await world.pass(100)
+  expect([provider.synced, device.network.opened]).toEqual([true, 1])
+})
+
+describe('what is told of the connection', () => {
+  test('is when the server was last heard, also after it was lost', async () => {
+    const { provider, device } = await openSynced()
+    device.network.reachability = 'refusing'
+    device.network.cut()
+    await world.pass(60_000)
+    expect(provider.syncStatus.lastMessageAge).toBeGreaterThanOrEqual(60_000)
+    expect(Date.now() - provider.wsLastMessageReceived).toBeGreaterThanOrEqual(60_000)
+  })
+
+  test('is that edits are stuck, once and when they are, and that they are no more', async () => {
+    const { provider, type } = await openSynced({ heartbeat: 600_000 }) // a server that is held says nothing
+    const told: string[] = []
+    provider.on('sync-status', ({ status }) => told.push(status))
+    world.server.hold()
+    type('x')
+    await world.pass(9_900)
+    expect(told).toEqual(['yellow'])
+    type('y')
+    await world.pass(200)
+    type('z')
+    await world.pass(60_000)
+    expect(told).toEqual(['yellow', 'red'])
+    world.server.release()
+    await world.pass(1_000)
+    expect(told).toEqual(['yellow', 'red', 'green'])
+  })
+})
+
 describe('a denial', () => {
   test.each([4400, 4401, 4403, 4404, 4499])('with %i stops for good, and whoever waits is told', async (code) => {
     const { provider, states, device, type } = await openSynced()
@@ -320,7 +360,7 @@ describe('a denial', () => {
     expect([provider.synced, world.saved]).toEqual([true, 'x'])
   })
 
-  test.each([1000, 1001, 1005, 1006, 1011, 1012, 1013, 3000, 4000, 4399, 4500, 4501, 4999])(
+  test.each([1000, 1001, 1005, 1006, 1011, 1012, 1013, 3000, 4000, 4399, 4408, 4500, 4501, 4999])(
     'is not what %i says',
     async (code) => {
       const { provider, device } = await openSynced()

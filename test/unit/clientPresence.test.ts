@@ -99,7 +99,8 @@ describe('our presence', () => {
     expect(frames).toEqual(Array.from({ length: 4 }, () => ['update', 'awareness']))
     expect(told).toEqual([0, 1, 2, 3].map((caret) => ({ caret })))
     await world.pass(1_000)
-    expect([opened.sent.length, world.saved, world.clock.timers]).toEqual([4, 'xxxx', before + 1])
+    // More than before: that of the other's link, and the one that looks whether an edit is stuck.
+    expect([opened.sent.length, world.saved, world.clock.timers]).toEqual([4, 'xxxx', before + 2])
   })
 
   test('waits when it was told less than half awarenessThrottle ago, edits or not', async () => {

@@ -10,11 +10,11 @@ import { eventually } from '../support/eventually.ts'
 
 /** What y-websocket clients may say to any server: sync, presence, and a question for presence. */
 const SPOKEN_BY_ALL = new Set([0, 1, 3])
+const AUTH = 2
 const CLOSE = 7
 
 /** A server that is not ours, and notes what it was sent that no such server knows. */
 export class ForeignServer implements Acceptor {
-  readonly uninvited: Uint8Array[] = []
   readonly #server: FakeServer
 
   constructor(server: FakeServer) {
@@ -27,10 +27,7 @@ export class ForeignServer implements Acceptor {
     if (listener === null) return
     end.listener = {
       onMessage: (message) => {
-        if (!SPOKEN_BY_ALL.has(message[0] ?? -1)) throw new Error(`uninvited frame ${String(message[0])}`)
-        const reader = new Reader(message)
-        readMessage(reader)
-        if (reader.remaining > 0) throw new Error('a second message in one frame, which most servers do not read')
+        assertSpokenByAll(message)
         listener.onMessage(message)
       },
       onClose: (close) => listener.onClose(close),
@@ -91,12 +88,30 @@ class Part implements LinkEnd {
   }
 }
 
+function assertKnown(address: string, message: Uint8Array): void {
+  if (address.includes('\0')) throw new Error('an address with a session')
+  if (message[0] === AUTH || message[0] === CLOSE) return
+  assertSpokenByAll(message)
+}
+
+function assertSpokenByAll(message: Uint8Array): void {
+  if (!SPOKEN_BY_ALL.has(message[0] ?? -1)) throw new Error(`uninvited frame ${String(message[0])}`)
+  const reader = new Reader(message)
+  readMessage(reader)
+  if (reader.remaining > 0) throw new Error('a second message in one frame, which most servers do not read')
+}
+
 /** Hocuspocus' framing around a server that knows one document per connection. */
 export class SharedSocketServer implements Acceptor {
+  /** Tokens it was given, each with the address of its document. */
+  readonly tokens: [string, string][] = []
   readonly #server: FakeServer
+  readonly #isForeign: boolean
 
-  constructor(server: FakeServer) {
+  /** @param isForeign it throws when it is sent what Hocuspocus servers do not know */
+  constructor(server: FakeServer, isForeign = false) {
     this.#server = server
+    this.#isForeign = isForeign
   }
 
   accept(end: LinkEnd, url: URL): void {
@@ -106,6 +121,8 @@ export class SharedSocketServer implements Acceptor {
         const decoder = createDecoder(frame)
         const address = readVarString(decoder)
         const message = frame.subarray(decoder.pos)
+        if (this.#isForeign) assertKnown(address, message)
+        if (message[0] === AUTH) this.tokens.push([address, readVarString(createDecoder(message.subarray(2)))])
         const part = parts.get(address) ?? this.#open(end, url, address)
         parts.set(address, part)
         if (message[0] !== CLOSE) return part.listener?.onMessage(message)

@@ -182,8 +182,21 @@ test('a token that is had twice before its end is known is renewed once, and not
 })
 
 describe('a token for one of many documents on a socket', () => {
+  /** Tokens the server of a new world was given, each with its document. */
+  function sharedSockets(): [string, string][] {
+    let tokens: [string, string][] = []
+    world = new ClientWorld({
+      wrap: (server) => {
+        const shared = new SharedSocketServer(server)
+        tokens = shared.tokens
+        return shared
+      },
+    })
+    return tokens
+  }
+
   test('is sent in a message of its own, never in the URL, and a denial concerns that document only', async () => {
-    world = new ClientWorld({ wrap: (server) => new SharedSocketServer(server) })
+    const tokens = sharedSockets()
     const device = world.device()
     const open = (room: string): ReturnType<ClientWorld['open']> =>
       world.open(device, { multiplex: true, token: `for ${room}` }, room)
@@ -191,8 +204,10 @@ describe('a token for one of many documents on a socket', () => {
     await world.pass(1_000)
     expect([first.provider.synced, second.provider.synced, device.network.opened]).toEqual([true, true, 1])
     expect(tokensInUrls()).toEqual([null])
-    expect(first.sent[0]).toEqual(auth(`for ${ROOM}`))
-    expect(second.sent[0]).toEqual(auth('for other'))
+    expect(tokens).toEqual([
+      [ROOM, `for ${ROOM}`],
+      ['other', 'for other'],
+    ])
     const told: unknown[] = []
     first.provider.on('authentication-failed', ({ reason }) => told.push(reason))
     first.provider.on('closed', ({ code, reason }) => told.push([code, reason]))
@@ -210,9 +225,9 @@ describe('a token for one of many documents on a socket', () => {
   })
 
   test('is asked for once more when it is refused', async () => {
-    world = new ClientWorld({ wrap: (server) => new SharedSocketServer(server) })
+    const tokens = sharedSockets()
     const reasons: string[] = []
-    const { provider, sent } = world.open(world.device(), {
+    const { provider } = world.open(world.device(), {
       multiplex: true,
       token: ({ reason }) => {
         reasons.push(reason)
@@ -223,17 +238,17 @@ describe('a token for one of many documents on a socket', () => {
     world.say(new Uint8Array([...encodeString(ROOM), ...permissionDenied('expired')]))
     await world.pass(5_000)
     expect([reasons, provider.synced]).toEqual([['connect', 'rejected'], true])
-    expect(sent.filter(([first]) => first === MessageType.auth)).toEqual([auth('token 1'), auth('token 2')])
+    expect(tokens.map(([, token]) => token)).toEqual(['token 1', 'token 2'])
   })
 
   test('may be wanted again by the server', async () => {
-    world = new ClientWorld({ wrap: (server) => new SharedSocketServer(server) })
+    const tokens = sharedSockets()
     let count = 0
-    const { sent } = world.open(world.device(), { multiplex: true, token: () => `token ${String((count += 1))}` })
+    world.open(world.device(), { multiplex: true, token: () => `token ${String((count += 1))}` })
     await world.pass(1_000)
     world.say(new Uint8Array([...encodeString(ROOM), MessageType.auth, 0]))
     await world.pass(1_000)
-    expect(sent.filter(([first]) => first === MessageType.auth)).toEqual([auth('token 1'), auth('token 2')])
+    expect(tokens.map(([, token]) => token)).toEqual(['token 1', 'token 2'])
   })
 
   test('tells what may be done: read only is no denial, but nothing can be saved', async () => {

@@ -33,6 +33,11 @@ export function messagesIn(frame: Uint8Array): ClientMessage[] {
   return messages
 }
 
+/** First byte of what was sent, or the first two: `0 2` is an Update, `0 1` a SyncStep2, `102` a probe. */
+export function kinds(sent: readonly Uint8Array[]): string[] {
+  return sent.map(([first, second]) => (first === 0 ? `${String(first)} ${String(second)}` : String(first)))
+}
+
 /** A server, a clock, and any number of devices. */
 export class ClientWorld {
   readonly clock = new FakeClock()
