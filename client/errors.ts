@@ -1,11 +1,11 @@
 import { ScriptoriumError } from '../shared/errors.ts'
 
-/** The server said no, and asking again would not help. `closeCode`: 4400 to 4499, or 0 when the socket stays open. */
+/** The server said no, and asking again would not help. `closeCode`: 4400 to 4499; 4403 where the socket is shared. */
 export class AccessDeniedError extends ScriptoriumError<'ACCESS_DENIED'> {
   readonly closeCode: number
 
   constructor(reason: string, closeCode: number) {
-    super('ACCESS_DENIED', reason || 'access denied')
+    super('ACCESS_DENIED', reason || 'denied')
     this.closeCode = closeCode
   }
 }
@@ -13,14 +13,14 @@ export class AccessDeniedError extends ScriptoriumError<'ACCESS_DENIED'> {
 /** There are edits, and the server takes none from this client. */
 export class ReadOnlyError extends ScriptoriumError<'READ_ONLY'> {
   constructor() {
-    super('READ_ONLY', 'read-only document')
+    super('READ_ONLY', 'read-only')
   }
 }
 
 /** The provider was destroyed while something was awaited. */
 export class DestroyedError extends ScriptoriumError<'DESTROYED'> {
   constructor() {
-    super('DESTROYED', 'provider destroyed')
+    super('DESTROYED', 'destroyed')
   }
 }
 

@@ -21,9 +21,11 @@ export interface ProviderEvents<Provider> {
   scope: (scope: Scope) => void
   authenticated: (event: { scope: Scope }) => void
   'authentication-failed': (event: { reason: string }) => void
+  /** Milliseconds a message took to the server and back: on every connection, and with every heartbeat. */
+  rtt: (milliseconds: number) => void
   /** Where the connection stands, in more detail than `status`. */
   link: (status: LinkStatus) => void
-  /** Every message on the wire, for logs; costs nothing while nobody listens. */
+  /** Every message on the wire, for logs, and `stats` with it; but not the tokens of shared sockets. */
   frame: (frame: Frame) => void
   /** What went wrong without ending anything: a frame that cannot be read, a store that fails, a token that cannot be had. */
   error: (error: ProviderError) => void

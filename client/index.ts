@@ -11,6 +11,7 @@ export type {
   StoredDocument,
   Tabs,
 } from './environment.ts'
+export { InvalidOptionError } from '../shared/errors.ts'
 export { AccessDeniedError, DestroyedError, ProviderError, ReadOnlyError } from './errors.ts'
 export type { ProviderErrorCode } from './errors.ts'
 export type { ProviderEvents } from './events.ts'

@@ -3,6 +3,7 @@ import { removeAwarenessStates } from 'y-protocols/awareness'
 import type { ClientClock } from './environment.ts'
 import { later } from './later.ts'
 import { attempt } from './report.ts'
+import type { Uploads } from './uploads.ts'
 import { presence } from './wire.ts'
 
 /** Milliseconds until a network that is slow is looked at again. */
@@ -21,8 +22,7 @@ export interface PresenceOptions {
   readonly clock: ClientClock
   /** Milliseconds between two messages. */
   readonly throttle: number
-  /** Whether so much waits for the network that edits are kept back. */
-  readonly isFull: () => boolean
+  readonly uploads: Pick<Uploads, 'isFull'>
   /** To the server and the other tabs. */
   readonly send: (message: Uint8Array) => void
   /** To the other tabs only. */
@@ -116,9 +116,9 @@ export class Presence {
   }
 
   readonly #send = (): void => {
-    const { clock, isFull, send } = this.#options
+    const { clock, uploads, send } = this.#options
     // The edits that wait for the network would have to go before it, one frame each.
-    if (isFull()) this.#cancel = later(clock, FULL_POLL_MS, this.#send)
+    if (uploads.isFull) this.#cancel = later(clock, FULL_POLL_MS, this.#send)
     else send(this.#take())
   }
 

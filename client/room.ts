@@ -58,8 +58,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     const { awarenessThrottle: throttle, persistence, preventUnsavedChanges: preventsClose } = options
     const say = (message: Uint8Array): void => this.#say(message)
     const tell = (message: Uint8Array): void => neighbours.tell(message)
-    const isFull = (): boolean => uploads.isFull
-    const presence = new Presence({ awareness, clock, throttle, origin: provider, isFull, send: say, tell })
+    const presence = new Presence({ awareness, clock, throttle, origin: provider, uploads, send: say, tell })
     const progress = new Progress({ provider, uploads, link, clock, page, preventsClose })
     const { multiplex: isHocuspocus } = options
     const parts = { doc, awareness, clock, uploads, link, origin: provider, isHocuspocus, presence, progress }

@@ -43,8 +43,8 @@ export interface SessionUser {
 export interface SessionParts {
   readonly doc: Doc
   readonly awareness: Awareness
-  /** Marks what came from others, in the events of document and presence. */
-  readonly origin: object
+  /** The provider: marks what came from others, in the events of document and presence. */
+  readonly origin: { emit(name: 'rtt', args: [milliseconds: number]): void }
   readonly clock: ClientClock
   readonly uploads: Uploads
   readonly presence: Presence
@@ -369,8 +369,9 @@ export class Session implements UploadTarget {
   #measure(): void {
     const question = this.#question
     if (question?.isQuick !== true) return
-    this.#roundTrip = this.#parts.clock.now() - question.at
     question.isQuick = false
+    this.#roundTrip = this.#parts.clock.now() - question.at
+    this.#parts.origin.emit('rtt', [this.#roundTrip])
   }
 
   #answered(): void {

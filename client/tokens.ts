@@ -67,7 +67,7 @@ export class Tokens {
       this.#watchExpiry(token, source)
       return token
     } catch (error) {
-      throw new ProviderError('TOKEN_FAILED', 'token function failed', error)
+      throw new ProviderError('TOKEN_FAILED', 'no token', error)
     }
   }
 
@@ -80,7 +80,7 @@ export class Tokens {
         const wait = renewalDelay(token)
         if (wait !== null) this.#cancel = this.#clock.after(wait, () => this.#renew(source))
       },
-      (error: unknown) => this.#on.failure(new ProviderError('TOKEN_FAILED', 'token not renewed', error)),
+      (error: unknown) => this.#on.failure(new ProviderError('TOKEN_FAILED', 'no new token', error)),
     )
   }
 

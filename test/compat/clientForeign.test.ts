@@ -81,6 +81,19 @@ describe("y-websocket's own server", () => {
     expect(complaints).toEqual([])
   })
 
+  test('is known to have an edit when it comes back: the status is green, yellow at once, green', async () => {
+    const { url } = await start(await freePort())
+    const author = open(url)
+    await author.whenSynced
+    const told: string[] = []
+    author.on('sync-status', ({ status }) => told.push(status))
+    await eventually(() => author.syncStatus.status === 'green', 'it is in sync')
+    text(author).insert(0, 'hi')
+    expect(author.syncStatus.status).toBe('yellow')
+    await eventually(() => author.syncStatus.status === 'green', 'it is saved')
+    expect(told.slice(-2)).toEqual(['yellow', 'green'])
+  })
+
   test('may lose everything and start again: our client brings it back', async () => {
     const port = await freePort()
     const { url, child } = await start(port)

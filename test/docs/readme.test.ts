@@ -30,10 +30,15 @@ describe("the client's README cannot drift from the code", () => {
     for (const [, event = ''] of events) expect(isListed(event), event).toBe(true)
   })
 
-  test('it lists every error', () => {
-    const codes = read('client/errors.ts').match(/(?<=super\(')[A-Z_]+/g) ?? []
-    expect(codes.length).toBeGreaterThan(2)
+  test('it lists every error, by code and by class', () => {
+    const errors = read('client/errors.ts')
+    const union = /ProviderErrorCode = (.+)/.exec(errors)?.[1] ?? ''
+    const codes = [...(errors.match(/(?<=super\(')[A-Z_]+/g) ?? []), ...(union.match(/[A-Z_]{2,}/g) ?? [])]
+    expect(codes.length).toBeGreaterThan(6)
     for (const code of codes) expect(isListed(code), code).toBe(true)
+    const classes = read('client/README.md').match(/(?<=`)[A-Za-z]+Error(?=`)/g) ?? []
+    expect(classes.length).toBeGreaterThan(3)
+    for (const name of classes) expect(read('client/index.ts'), name).toContain(name)
   })
 
   test.each(clientPages())('the links of %s lead somewhere', (page) => {

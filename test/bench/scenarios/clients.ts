@@ -99,8 +99,13 @@ function rowsOf({ id, title, task, unit, direction }: Load): Metric[] {
     row('Cpu', `CPU per ${unit}, Yjs included`, 'µs', true),
     ...(task.type === 'read' ? [] : [row('Own', `CPU per ${unit}, without Yjs alone`, 'µs', false)]),
     ...(task.type === 'open' ? [row('Time', 'until synced', 'ms', true)] : []),
-    // What comes in is the server's doing.
-    row(key('bytes', mine), `bytes ${mine} per ${unit}`, '', mine === 'out'),
+    // Of ten people, how much comes together is chance, and the server's doing.
+    row(
+      key('bytes', mine),
+      `bytes ${mine} per ${unit}`,
+      '',
+      mine === 'out' || (task.type === 'read' && task.people === 1),
+    ),
     row(key('frames', mine), `messages ${mine} per ${unit}`, '', mine === 'out'),
     row(key('bytes', theirs), `bytes ${theirs} per ${unit}`, '', false),
     row(key('frames', theirs), `messages ${theirs} per ${unit}`, '', false),

@@ -18,8 +18,8 @@ const DOWN_MS = 5000
 const LIMIT_MS = 90_000
 /** Each provider makes one just before the kill, and one while the server is away. */
 const EDIT_NAMES = ['before', 'during'] as const
-/** More than these in one bucket, of those that do not try for the first time, would be a herd. */
-const SPIKE = PROVIDERS / 2
+/** More than these in one bucket, of those that do not try for the first time, are a herd; y-websocket's had 709. */
+const SPIKE = PROVIDERS / 5
 
 interface Flight {
   /** Milliseconds from the kill on. */
@@ -124,7 +124,7 @@ function checksOf({ attempts, syncedAfter, lost }: Flight): Check[] {
   return [
     check('everybody is synced again', syncedAfter !== null),
     check('no edit is lost', lost === 0, `${lost} of ${PROVIDERS * EDIT_NAMES.length}`),
-    check(`after the first attempts no ${BUCKET_MS} ms have more than half of all`, spike <= SPIKE, `${spike}`),
+    check(`after the first attempts no ${BUCKET_MS} ms have more than a fifth of all`, spike <= SPIKE, `${spike}`),
   ]
 }
 
