@@ -60,7 +60,7 @@ export class Changes {
       doc,
       clock,
       open,
-      failed: (error) => failure(new ProviderError('DEVICE_STORE_FAILED', 'device store failed', error)),
+      failed: (error) => failure(new ProviderError('DEVICE_STORE_FAILED', 'store failed', error)),
       // On a connection that did not wait for it, what was stored has been sent like any other edit.
       loaded: (unsaved) => uploads.found(session.isLive ? 0 : unsaved),
       read: () => uploads.found(0),

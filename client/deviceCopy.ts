@@ -36,7 +36,7 @@ export class DeviceCopy {
     try {
       const { updates, unsaved } = await this.#store.load()
       if (this.#isClosed) return
-      if (given !== null) this.#write(given, false)
+      if (given !== null) this.#write(this.#isIncomplete ? encodeStateAsUpdate(this.#doc) : given, false)
       attempt(() => this.#doc.transact(() => this.#applyAll(updates, origin), origin))
       this.#isLoaded = true
       this.#on.loaded(unsaved)
@@ -53,7 +53,7 @@ export class DeviceCopy {
 
   /** The server has everything. */
   saved(): void {
-    if (this.#isLoaded && !this.#isClosed) this.#store.markSaved().catch(this.#fail)
+    if (this.#isLoaded && !this.#isClosed) this.#try((store) => store.markSaved())
   }
 
   async clear(): Promise<void> {
@@ -64,7 +64,7 @@ export class DeviceCopy {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#store.close().catch(this.#fail)
+    this.#try((store) => store.close())
   }
 
   #applyAll(updates: readonly Uint8Array[], origin: object): void {
@@ -80,8 +80,18 @@ export class DeviceCopy {
   /** A store that another tab has removed, or the browser, is empty: what was not taken is tried once more with all there is. */
   #write(update: Uint8Array, isSaved: boolean): void {
     this.#isIncomplete = false
-    const writeAll = (): Promise<void> => this.#store.append(encodeStateAsUpdate(this.#doc), false)
-    this.#store.append(update, isSaved).catch(writeAll).catch(this.#fail)
+    this.#try(async (store) => {
+      try {
+        await store.append(update, isSaved)
+      } catch {
+        await store.append(encodeStateAsUpdate(this.#doc), false)
+      }
+    })
+  }
+
+  /** A store of the application's may throw as well. */
+  #try(work: (store: DocumentStore) => Promise<void>): void {
+    Promise.resolve(this.#store).then(work).catch(this.#fail)
   }
 
   readonly #fail = (error: unknown): void => {

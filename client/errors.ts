@@ -1,6 +1,6 @@
 import { ScriptoriumError } from '../shared/errors.ts'
 
-/** The server said no, and asking again would not help. `closeCode`: 4400 to 4499; 4403 where the socket is shared. */
+/** The server said no, and asking again would not help. `closeCode`: 4400 to 4499; 4403 for one document of a shared socket. */
 export class AccessDeniedError extends ScriptoriumError<'ACCESS_DENIED'> {
   readonly closeCode: number
 

@@ -25,7 +25,7 @@ export interface ProviderEvents<Provider> {
   rtt: (milliseconds: number) => void
   /** Where the connection stands, in more detail than `status`. */
   link: (status: LinkStatus) => void
-  /** Every message on the wire, for logs, and `stats` with it; but not the tokens of shared sockets. */
+  /** Every message on the wire, with the new `stats`, for logs: a token that is renewed is among them. */
   frame: (frame: Frame) => void
   /** What went wrong without ending anything: a frame that cannot be read, a store that fails, a token that cannot be had. */
   error: (error: ProviderError) => void

@@ -21,6 +21,14 @@ interface Batch {
   readonly written: Promise<void>
 }
 
+/** What this store knows of the entries: other tabs write as well. */
+interface Progress {
+  /** The highest key up to which every entry was read or written by this store, or is saved. */
+  known: number
+  /** Keys of this store's entries above that. */
+  readonly own: Set<number>
+}
+
 /**
  * One document in IndexedDB, in the format of y-indexeddb 9.0.12: either may open what the other wrote, also at the same
  * time in two tabs.
@@ -35,10 +43,8 @@ class IndexedDbStore implements DocumentStore {
   #batch: Batch | null = null
   /** The last one begun. */
   #written = Promise.resolve()
-  /** The highest key up to which every entry was read or written by this store, or is saved: other tabs write as well. */
-  #known = 0
-  /** Keys of this store's entries above that. */
-  readonly #own = new Set<number>()
+  /** Another one with every database: what is still being carried out in one that was lost does not speak of the next. */
+  #progress: Progress = { known: 0, own: new Set() }
 
   constructor(name: string, server: string) {
     this.#name = name
@@ -48,13 +54,14 @@ class IndexedDbStore implements DocumentStore {
 
   load(): Promise<StoredDocument> {
     return this.#run(async (updates, custom) => {
+      const progress = this.#progress
       const [values, keys, saved] = await Promise.all([
         idb.getAll(updates) as Promise<Uint8Array[]>,
         idb.getAllKeys(updates) as Promise<Keys>,
         this.#savedUpTo(custom),
       ])
       this.#entries = keys.length
-      this.#known = keys.at(-1) ?? 0
+      progress.known = keys.at(-1) ?? 0
       return { updates: values, unsaved: keys.filter((key) => key > saved).length }
     })
   }
@@ -68,7 +75,7 @@ class IndexedDbStore implements DocumentStore {
 
   async markSaved(): Promise<void> {
     this.#batch = null // what is appended from now on is not meant
-    if (this.#database !== 'lost') await this.#run((_, custom) => this.#mark(custom))
+    if (this.#database !== 'lost') await this.#run((_, custom) => this.#mark(custom, this.#progress))
   }
 
   async clear(): Promise<void> {
@@ -89,8 +96,8 @@ class IndexedDbStore implements DocumentStore {
     })
     const lose = (): void => {
       this.#database = 'lost'
-      this.#known = 0
-      this.#own.clear()
+      this.#entries = 0
+      this.#progress = { known: 0, own: new Set() }
     }
     database.addEventListener('versionchange', lose)
     database.addEventListener('close', lose)
@@ -131,24 +138,24 @@ class IndexedDbStore implements DocumentStore {
     this.#entries += batch.updates.length
     if (this.#entries < TRIM_SIZE) return appended
     this.#entries = 1
-    this.#own.clear() // those of before will be one with others'
     await Promise.all([appended, transact(database, trim)])
   }
 
   async #add(updates: IDBObjectStore, custom: IDBObjectStore, batch: Batch): Promise<void> {
+    const progress = this.#progress
     const adding = batch.updates.map((update) => updates.add(update))
     // Else the page would have to live until it has heard of the entry: one that is closed at once took it along.
     if (!batch.isSaved) updates.transaction.commit()
     const keys = (await Promise.all(adding.map(idb.rtop))) as Keys
-    for (const key of keys) this.#own.add(key)
-    if (batch.isSaved) await this.#mark(custom)
+    for (const key of keys) progress.own.add(key)
+    if (batch.isSaved) await this.#mark(custom, progress)
   }
 
   /** Another tab may have noted more, and no less than what it has written itself. */
-  async #mark(custom: IDBObjectStore): Promise<void> {
-    this.#known = Math.max(this.#known, await this.#savedUpTo(custom))
-    while (this.#own.delete(this.#known + 1)) this.#known += 1
-    await idb.put(custom, this.#known, this.#savedKey)
+  async #mark(custom: IDBObjectStore, progress: Progress): Promise<void> {
+    progress.known = Math.max(await this.#savedUpTo(custom), progress.known)
+    while (progress.own.delete(progress.known + 1)) progress.known += 1
+    await idb.put(custom, progress.known, this.#savedKey)
   }
 
   async #savedUpTo(custom: IDBObjectStore): Promise<number> {

@@ -185,16 +185,22 @@ export class Link {
   }
 
   onPage(event: PageEvent): void {
-    if (event === 'online' && this.#state.name === 'connecting') {
-      this.#gaveUp = 0
-      this.#close(null) // it may have begun without a network, and would wait for its time to be over
-    }
+    this.#giveWay(event)
     const state = this.#state
     const isBack = event === 'online' || event === 'visible' || event === 'returned'
     if (state.name === 'waiting' && isBack) this.#become({ ...state, retryAt: this.#context.clock.now() })
     // A network that has changed may have taken the connection with it: ask now.
     else if (state.name === 'open' && (isBack || event === 'offline')) this.#ask(state)
     this.#evaluate()
+  }
+
+  /** An attempt that began without a network would wait for its time to be over. */
+  #giveWay(event: PageEvent): void {
+    const state = this.#state
+    const { clock } = this.#context
+    if (event !== 'online' || state.name !== 'connecting' || clock.now() - state.since < STALL_MS) return
+    this.#gaveUp = 0
+    this.#close(null, DEAD) // of a shared socket, for all: none of them is any better off
   }
 
   #evaluate(): void {

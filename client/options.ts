@@ -28,7 +28,7 @@ export interface ProviderOptions<Provider> {
   readonly maxBackoffTime?: number | undefined
   /** No exchange with other tabs. Default false. */
   readonly disableBc?: boolean | undefined
-  /** Asked when the server has closed the socket. Default: yes, unless the code is 4400 to 4499. */
+  /** Asked when the server has closed the socket. Default: yes, unless the code is 4400 to 4499 and not 4408, a timeout. */
   readonly shouldReconnect?: ((event: CloseEvent, provider: Provider) => boolean) | undefined
 
   /** Sent as `token` in the query, with `multiplex` as an Auth message. A function is asked again when it has to be. */
@@ -40,7 +40,10 @@ export interface ProviderOptions<Provider> {
   readonly flushDelay?: number | 'auto' | undefined
   /** Milliseconds between two presence messages of ours; half of it when one can leave with an edit. Default 50. */
   readonly awarenessThrottle?: number | undefined
-  /** Milliseconds within which a dead connection to a Scriptorium server is noticed. Default 10 000, at least 1000. */
+  /**
+   * Milliseconds within which a dead connection to a Scriptorium server is noticed, once in sync; three times that on a hidden
+   * page. Default 10 000, at least 1000.
+   */
   readonly heartbeat?: number | undefined
   /** Milliseconds a connection may take to open, the token included. Default 10 000. */
   readonly connectTimeout?: number | undefined

@@ -140,6 +140,7 @@ export class Progress<Provider> {
     if (error instanceof DestroyedError) {
       this.#guardPage(false)
       this.#cancelLook?.()
+      this.#cancelLook = (): void => undefined // nobody looks any more
     }
     this.#syncWaiters.rejectAll(error)
     this.#saveWaiters.rejectAll(error)

@@ -1,5 +1,6 @@
 import { Changes } from './changes.ts'
-import { Dialer } from './dialer.ts'
+import { dial } from './dial.ts'
+import type { DialParts } from './dial.ts'
 import type { Environment, PageEvent, SocketLike } from './environment.ts'
 import { AccessDeniedError, DestroyedError, ProviderError } from './errors.ts'
 import type { ProviderErrorCode } from './errors.ts'
@@ -36,7 +37,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   readonly #environment: Environment
   readonly #presence: Presence
   readonly #tokens: Tokens
-  readonly #dialer: Dialer
+  readonly #dialParts: DialParts
   readonly #ends: (() => void)[] = []
   /** Whether there has been a connection: others remember us as gone. */
   #hasConnected = false
@@ -51,7 +52,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     this.uploads = new Uploads(clock, options.flushDelay, (savedAfter) => this.#onUploads(savedAfter))
     this.link = new Link(environment, options, this)
     this.#tokens = new Tokens(options.token, clock, { renewed: (token) => this.session.sendToken(token), failure })
-    this.#dialer = new Dialer({ owner: provider, options, environment, tokens: this.#tokens, failure })
+    this.#dialParts = { owner: provider, options, environment, tokens: this.#tokens, failure }
     const hear = (message: Uint8Array): void => this.#receive(message, 'tab')
     this.neighbours = new Neighbours({ tabs: options.disableBc ? null : tabs, channel, origin: provider, hear })
     const { uploads, link, neighbours } = this
@@ -133,7 +134,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   }
 
   dial(): SocketLike | Promise<SocketLike> {
-    return this.#dialer.dial()
+    return dial(this.#dialParts)
   }
 
   mayReconnect(event: CloseEvent): boolean {

@@ -300,6 +300,7 @@ export class Session implements UploadTarget {
   #takeState(update: Uint8Array): void {
     this.#apply(update, 'server')
     this.#answered()
+    if (!this.#hasBegun) return // whoever looks on has ended the connection
     const proven = this.#requests.shift()
     if (typeof proven === 'number') this.#parts.uploads.confirm(proven)
     if (!this.#isLive) this.#cancelTelling ??= this.#parts.clock.after(QUESTION_MS, () => this.#tellUnasked())

@@ -37,8 +37,8 @@ interface Part {
   readonly failure: (error: unknown) => void
 }
 
-/** The shared sockets of each environment, by URL. */
-const trunks = new WeakMap<Environment, Map<string, Trunk>>()
+/** The shared sockets of each environment. */
+const trunks = new WeakMap<Environment, Trunk[]>()
 
 /**
  * A socket for one document on the one that all documents of `url` share: in Hocuspocus' framing every message begins with
@@ -47,11 +47,13 @@ const trunks = new WeakMap<Environment, Map<string, Trunk>>()
  * @param open opens the shared socket when there is none
  */
 export function openSharedSocket(environment: Environment, about: Part, open: () => SocketLike): SocketLike {
-  const known = trunks.get(environment) ?? new Map<string, Trunk>()
-  trunks.set(environment, known)
+  const known = trunks.get(environment) ?? []
+  const forget = (ended: Trunk): void => {
+    trunks.set(environment, trunks.get(environment)?.filter((one) => one !== ended) ?? [])
+  }
   const { url, room } = about
-  const trunk = known.get(url) ?? new Trunk(open(), () => void (known.get(url) === trunk && known.delete(url)))
-  known.set(url, trunk)
+  const trunk = known.find((one) => one.url === url && one.takes(room)) ?? new Trunk(url, open(), forget)
+  trunks.set(environment, [...new Set([...known, trunk])])
   const session = Math.floor(environment.random() * 2 ** 32).toString(36)
   const address = trunk.mayConfuse(room) ? `${room}${SESSION_SEPARATOR}${session}` : room
   const branch = new Branch(trunk, address, about, (task) => environment.clock.endOfTurn(task))
@@ -65,11 +67,13 @@ class Trunk {
   readonly #branches = new Map<string, Branch>()
   /** Addresses that have been used. */
   readonly #used = new Set<string>()
-  readonly #onEnd: () => void
+  readonly url: string
+  readonly #onEnd: (ended: Trunk) => void
   /** Our server's first message, which is for all documents, those that come later included. */
   #hello: ArrayBuffer | null = null
 
-  constructor(socket: SocketLike, onEnd: () => void) {
+  constructor(url: string, socket: SocketLike, onEnd: (ended: Trunk) => void) {
+    this.url = url
     this.socket = socket
     this.#onEnd = onEnd
     socket.binaryType = 'arraybuffer'
@@ -83,17 +87,24 @@ class Trunk {
     return this.#hello
   }
 
-  /**
-   * Whether messages to this address may be for somebody else. Of ours, which knows sessions, also when nobody uses it any
-   * more: what was on its way to who did is not for the next one.
-   */
+  /** Only our server is known to tell two sessions of one document apart. */
+  takes(room: string): boolean {
+    return this.#hello !== null || !this.#branches.has(room)
+  }
+
+  /** Whether messages to this address may be for somebody else: what was on its way to who has left is not for the next one. */
   mayConfuse(address: string): boolean {
-    return this.#branches.has(address) || (this.#hello !== null && this.#used.has(address))
+    return this.#hello !== null && this.#used.has(address)
   }
 
   add(branch: Branch): void {
     this.#branches.set(branch.address, branch)
     this.#used.add(branch.address)
+  }
+
+  /** Whoever comes next gets another socket; who is here stays. */
+  retireUnlessOurs(): void {
+    if (this.#hello === null) this.#onEnd(this)
   }
 
   /** @param code given: the socket was found dead, so it is for all others as well */
@@ -119,7 +130,7 @@ class Trunk {
   }
 
   #end(event: CloseEvent): void {
-    this.#onEnd()
+    this.#onEnd(this)
     this.#each((branch) => branch.end(event))
   }
 
@@ -243,9 +254,15 @@ class Branch implements SocketLike {
     }
   }
 
-  /** The server has ended this document's part, and the socket stays open. */
+  /**
+   * The server has ended this document's part, and the socket stays open. It is not told that we leave: Hocuspocus servers
+   * keep what is said of a document they know no more, and would end the next part with it.
+   */
   #leave(event: CloseEvent): void {
-    this.close()
+    this.readyState = 3
+    // Such a server does not read a second token of a document it has denied on this socket (Hocuspocus 2 and 3).
+    if (event.code === FORBIDDEN) this.#trunk.retireUnlessOurs()
+    this.#trunk.leave(this, undefined)
     this.onclose?.(event as never)
   }
 }

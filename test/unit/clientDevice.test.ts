@@ -146,6 +146,41 @@ test('a device that cannot be read is written in full, with what was in the docu
   expect(next.text).toBe('before, after')
 })
 
+test('a store that throws is told of, and one that fails while it is read is written in full afterwards', async () => {
+  const device = world.device()
+  device.network.reachability = 'refusing'
+  const doc = new Y.Doc()
+  doc.getText('text').insert(0, 'before, ')
+  const slow = slowStore(device)
+  let isBroken = true
+  const { environment } = device
+  const provider = new WebsocketProvider(SERVER_URL, ROOM, doc, {
+    environment,
+    disableBc: true,
+    persistence: (name, server) => {
+      const store = slow.open(name, server) as DocumentStore
+      const append: DocumentStore['append'] = (update, isSaved) => {
+        if (isBroken) throw new Error('thrown')
+        return store.append(update, isSaved)
+      }
+      return { ...store, append }
+    },
+  })
+  const errors: string[] = []
+  provider.on('error', ({ code }) => errors.push(code))
+  await world.pass(100)
+  doc.getText('text').insert(8, 'meanwhile')
+  await world.pass(100)
+  expect(errors).toEqual(['DEVICE_STORE_FAILED'])
+  isBroken = false
+  slow.release()
+  await world.pass(100)
+  provider.destroy()
+  const next = world.open(device, { persistence: true })
+  await world.pass(100)
+  expect([next.text, errors.length]).toEqual(['before, meanwhile', 1])
+})
+
 test('an edit whose transaction fails in the end, as when the disk is full, counts as not kept', async () => {
   const store = openIndexedDbStore('full', SERVER_URL)
   await store.load()

@@ -117,6 +117,37 @@ test('an entry is marked as saved although nobody waited until it was written, a
   expect((await textOfStore(name)).unsaved).toBe(1)
 })
 
+test('what is saved is noted also of what was written before entries became one, and noted after it', async () => {
+  const name = freshName()
+  const store = openIndexedDbStore(name, SERVER_URL)
+  await store.load()
+  for (let count = 0; count < 499; count += 1) {
+    const written = store.append(update('x'), false)
+    if (count < 490) await store.markSaved()
+    await written
+  }
+  await store.append(update('x'), false)
+  await store.markSaved()
+  await store.append(update('x'), false)
+  await store.markSaved()
+  await store.close()
+  expect(await textOfStore(name)).toMatchObject({ unsaved: 0, entries: 2 })
+})
+
+test('what was noted of a document that another tab removed is not noted of the next one', async () => {
+  const name = freshName()
+  const [store, other] = [openIndexedDbStore(name, SERVER_URL), openIndexedDbStore(name, SERVER_URL)]
+  await Promise.all([store.load(), other.load()])
+  for (let count = 0; count < 50; count += 1) await store.append(update('x'), false)
+  await Promise.all([store.markSaved(), other.clear(), store.markSaved()])
+  await expect(store.append(update('y'), false)).rejects.toThrow('closed')
+  await store.append(update('y'), false)
+  await store.markSaved()
+  for (let count = 0; count < 20; count += 1) await store.append(update('z'), false)
+  await store.close()
+  expect((await textOfStore(name)).unsaved).toBe(20)
+})
+
 test('two tabs mark what both have written, in turn, and neither takes a mark back', async () => {
   const name = freshName()
   const [first, second] = [openIndexedDbStore(name, SERVER_URL), openIndexedDbStore(name, SERVER_URL)]

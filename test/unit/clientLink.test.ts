@@ -307,35 +307,6 @@ test('an attempt that began without a network gives way when there is one, and s
   expect([provider.synced, device.network.opened]).toEqual([true, 1])
 })
 
-describe('what is told of the connection', () => {
-  test('is when the server was last heard, also after it was lost', async () => {
-    const { provider, device } = await openSynced()
-    device.network.reachability = 'refusing'
-    device.network.cut()
-    await world.pass(60_000)
-    expect(provider.syncStatus.lastMessageAge).toBeGreaterThanOrEqual(60_000)
-    expect(Date.now() - provider.wsLastMessageReceived).toBeGreaterThanOrEqual(60_000)
-  })
-
-  test('is that edits are stuck, once and when they are, and that they are no more', async () => {
-    const { provider, type } = await openSynced({ heartbeat: 600_000 }) // a server that is held says nothing
-    const told: string[] = []
-    provider.on('sync-status', ({ status }) => told.push(status))
-    world.server.hold()
-    type('x')
-    await world.pass(9_900)
-    expect(told).toEqual(['yellow'])
-    type('y')
-    await world.pass(200)
-    type('z')
-    await world.pass(60_000)
-    expect(told).toEqual(['yellow', 'red'])
-    world.server.release()
-    await world.pass(1_000)
-    expect(told).toEqual(['yellow', 'red', 'green'])
-  })
-})
-
 describe('a denial', () => {
   test.each([4400, 4401, 4403, 4404, 4499])('with %i stops for good, and whoever waits is told', async (code) => {
     const { provider, states, device, type } = await openSynced()

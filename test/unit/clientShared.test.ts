@@ -58,3 +58,15 @@ test.each([
     expect(other.provider.synced).toBe(true)
   },
 )
+
+test('an attempt of many documents on one socket gives way for all of them when there is a network', async () => {
+  world = new ClientWorld({ wrap: (server) => new SharedSocketServer(server) })
+  const device = world.device()
+  device.network.reachability = 'silent'
+  const rooms = ['a', 'b', 'c'].map((room) => world.open(device, { multiplex: true }, room))
+  await world.pass(70_000)
+  device.network.reachability = 'up'
+  device.page.fire('online')
+  await world.pass(1_000)
+  expect([rooms.map(({ provider }) => provider.synced), device.network.opened]).toEqual([[true, true, true], 1])
+})

@@ -1,0 +1,49 @@
+import { encodeQueryParams } from 'lib0/url'
+import { HELLO_QUERY } from '../shared/wire/hello.ts'
+import type { Environment, SocketClass, SocketLike } from './environment.ts'
+import type { CompleteOptions } from './options.ts'
+import type { RoomOwner } from './roomOwner.ts'
+import type { Tokens } from './tokens.ts'
+
+export interface DialParts {
+  readonly owner: Pick<RoomOwner<unknown>, 'serverUrl' | 'roomname' | 'params'>
+  readonly options: CompleteOptions
+  readonly environment: Environment
+  readonly tokens: Tokens
+  readonly failure: (error: unknown) => void
+}
+
+/** The socket of one document for one attempt: finds its class, the token and the address. Rejects or throws when it cannot. */
+export function dial(parts: DialParts): SocketLike | Promise<SocketLike> {
+  const { options, environment, tokens } = parts
+  const found = options.WebSocketPolyfill ?? environment.webSocket()
+  const token = tokens.get()
+  if (!(found instanceof Promise) && !(token instanceof Promise)) return open(parts, found, token)
+  return Promise.all([found, token]).then((both) => open(parts, ...both))
+}
+
+function open(parts: DialParts, SocketClass: SocketClass, token: string | null): SocketLike | Promise<SocketLike> {
+  const { multiplex, protocols } = parts.options
+  const url = addressOf(parts, multiplex ? null : token)
+  const openSocket = (): SocketLike => new SocketClass(url, protocols)
+  return multiplex ? share(parts, url, token, openSocket) : openSocket()
+}
+
+// oxlint-disable-next-line max-params
+async function share(
+  parts: DialParts,
+  url: string,
+  token: string | null,
+  openSocket: () => SocketLike,
+): Promise<SocketLike> {
+  const { owner, environment, tokens, failure } = parts
+  // Loaded when it is needed: most applications have one document at a time.
+  const { openSharedSocket } = await import('./sharedSocket.ts')
+  return openSharedSocket(environment, { url, room: owner.roomname, token, tokens, failure }, openSocket)
+}
+
+/** With `multiplex`, documents are named in messages, and the path is the server's business. */
+function addressOf({ owner, options }: DialParts, token: string | null): string {
+  const query = encodeQueryParams(token === null ? owner.params : { ...owner.params, token })
+  return `${owner.serverUrl}/${options.multiplex ? '' : owner.roomname}?${HELLO_QUERY}${query && `&${query}`}`
+}
