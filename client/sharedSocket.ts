@@ -38,27 +38,46 @@ interface Part {
 }
 
 /** The shared sockets of each environment. */
-const trunks = new WeakMap<Environment, Trunk[]>()
+const trunks = new WeakMap<Environment, readonly Trunk[]>()
 
 /**
  * A socket for one document on the one that all documents of `url` share: in Hocuspocus' framing every message begins with
  * the address of its document.
  *
- * @param open opens the shared socket when there is none
+ * @param open opens the shared socket when there is none, or none that a second session of this document can have
  */
-export function openSharedSocket(environment: Environment, about: Part, open: () => SocketLike): SocketLike {
-  const known = trunks.get(environment) ?? []
-  const forget = (ended: Trunk): void => {
-    trunks.set(environment, trunks.get(environment)?.filter((one) => one !== ended) ?? [])
-  }
+export async function openSharedSocket(
+  environment: Environment,
+  about: Part,
+  open: () => SocketLike,
+): Promise<SocketLike> {
   const { url, room } = about
-  const trunk = known.find((one) => one.url === url && one.takes(room)) ?? new Trunk(url, open(), forget)
-  trunks.set(environment, [...new Set([...known, trunk])])
+  let trunk = pick(environment, about)
+  for (; trunk instanceof Promise; trunk = pick(environment, about)) await trunk
+  trunk ??= new Trunk(url, open(), (ended) => forget(environment, ended))
+  trunks.set(environment, [...new Set([...trunksOf(environment), trunk])])
   const session = Math.floor(environment.random() * 2 ** 32).toString(36)
   const address = trunk.mayConfuse(room) ? `${room}${SESSION_SEPARATOR}${session}` : room
   const branch = new Branch(trunk, address, about, (task) => environment.clock.endOfTurn(task))
   trunk.add(branch)
   return branch
+}
+
+function trunksOf(environment: Environment): readonly Trunk[] {
+  return trunks.get(environment) ?? []
+}
+
+function forget(environment: Environment, ended: Trunk): void {
+  trunks.set(
+    environment,
+    trunksOf(environment).filter((trunk) => trunk !== ended),
+  )
+}
+
+/** A promise: when it can be said. Null: a new one is needed. */
+function pick(environment: Environment, { url, room }: Part): Trunk | Promise<void> | null {
+  const known = trunksOf(environment).filter((trunk) => trunk.url === url)
+  return known.find((trunk) => trunk.takes(room)) ?? known.find((trunk) => !trunk.isHeard)?.heard ?? null
 }
 
 /** The socket itself. */
@@ -71,16 +90,25 @@ class Trunk {
   readonly #onEnd: (ended: Trunk) => void
   /** Our server's first message, which is for all documents, those that come later included. */
   #hello: ArrayBuffer | null = null
+  /** Resolves when the server has said anything, or will not. */
+  readonly heard: Promise<void>
+  #hear!: () => void
+  #isHeard = false
 
   constructor(url: string, socket: SocketLike, onEnd: (ended: Trunk) => void) {
     this.url = url
     this.socket = socket
     this.#onEnd = onEnd
+    this.heard = new Promise((resolve) => (this.#hear = resolve))
     socket.binaryType = 'arraybuffer'
     socket.onopen = () => this.#each((branch) => branch.open())
     socket.onmessage = (event: MessageEvent) => this.#receive(event.data)
     socket.onerror = (event: Event) => this.#each((branch) => branch.onerror?.(event as never))
     socket.onclose = (event: CloseEvent) => this.#end(event)
+  }
+
+  get isHeard(): boolean {
+    return this.#isHeard
   }
 
   get hello(): ArrayBuffer | null {
@@ -126,11 +154,14 @@ class Trunk {
     const message = frame.slice(decoder.pos).buffer
     const isHello = frame[decoder.pos] === HELLO_TYPE
     if (isHello) this.#hello = message
+    this.#isHeard = true
+    this.#hear()
     this.#each((branch) => branch.hear(isHello || branch.address === address ? message : SIGN_OF_LIFE))
   }
 
   #end(event: CloseEvent): void {
     this.#onEnd(this)
+    this.#hear()
     this.#each((branch) => branch.end(event))
   }
 

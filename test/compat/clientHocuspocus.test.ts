@@ -42,7 +42,7 @@ function text(provider: WebsocketProvider): Y.Text {
 test('a Hocuspocus server serves our client: several documents on one socket, presence, what it says about saving', async () => {
   const server = await start()
   const [first, other] = [open(server, 'a'), open(server, 'b')]
-  const reader = open(server, 'a', { params: { on: 'a socket of its own' } })
+  const reader = open(server, 'a') // on a socket of its own: such a server takes one session of a document on each
   await Promise.all([first.whenSynced, other.whenSynced, reader.whenSynced])
   expect([first.ackLevel, server.hocuspocus.getConnectionsCount()]).toEqual(['received', 2])
   first.awareness.setLocalStateField('name', 'first')
