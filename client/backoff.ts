@@ -1,5 +1,5 @@
-/** Milliseconds; doubled with every failure. */
-const BASE_MS = 100
+/** Milliseconds; doubled with every failure. With 100, of 2,000 clients that lost a server 755 came in a tenth of a second. */
+const BASE_MS = 256
 /** Milliseconds a connection must have been open for its end to count as the first failure. */
 const STEADY_MS = 5_000
 /** What a page nobody looks at waits longer by. */
