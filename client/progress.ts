@@ -98,7 +98,7 @@ export class Progress<Provider> {
     if (scope === this.#scope) return
     this.#scope = scope
     this.#parts.provider.emit('scope', [scope])
-    if (scope === 'readonly') this.#saveWaiters.rejectAll(new ReadOnlyError())
+    if (scope === 'readonly') this.#saveWaiters.rejectAll(() => new ReadOnlyError())
   }
 
   /** Edits were made or saved. */
@@ -134,16 +134,17 @@ export class Progress<Provider> {
     })
   }
 
-  /** Nothing that is waited for will happen. */
-  rejectAll(error: AccessDeniedError | DestroyedError): void {
-    // Who was denied still has what is not saved, and may want to copy it elsewhere.
-    if (error instanceof DestroyedError) {
-      this.#guardPage(false)
-      this.#cancelLook?.()
-      this.#cancelLook = (): void => undefined // nobody looks any more
-    }
-    this.#syncWaiters.rejectAll(error)
-    this.#saveWaiters.rejectAll(error)
+  /** Nothing that is waited for will happen. Who was denied still has what is not saved, and may want to copy it elsewhere. */
+  rejectAll(makeError: () => AccessDeniedError | DestroyedError): void {
+    this.#syncWaiters.rejectAll(makeError)
+    this.#saveWaiters.rejectAll(makeError)
+  }
+
+  end(): void {
+    this.#guardPage(false)
+    this.#lookIn(STUCK_MS) // so that nobody begins to look, in an event that is still being told
+    this.#cancelLook?.()
+    this.rejectAll(() => new DestroyedError())
   }
 
   /** Why waiting would be in vain. */

@@ -2,7 +2,7 @@ import { Changes } from './changes.ts'
 import { dial } from './dial.ts'
 import type { DialParts } from './dial.ts'
 import type { Environment, PageEvent, SocketLike } from './environment.ts'
-import { AccessDeniedError, DestroyedError, ProviderError } from './errors.ts'
+import { AccessDeniedError, ProviderError } from './errors.ts'
 import type { ProviderErrorCode } from './errors.ts'
 import { Link } from './link.ts'
 import type { LinkUser } from './link.ts'
@@ -107,7 +107,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     this.changes.destroy()
     this.#presence.destroy()
     this.#tokens.destroy()
-    this.progress.rejectAll(new DestroyedError())
+    this.progress.end()
   }
 
   whenSaved(signal: AbortSignal | undefined): Promise<void> {
@@ -181,13 +181,13 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     this.progress.tell()
   }
 
-  onFailure(error: unknown, code: ProviderErrorCode = 'MALFORMED_FRAME', message = 'malformed message'): void {
+  onFailure(error: unknown, code: ProviderErrorCode = 'MALFORMED_FRAME', message = 'bad message'): void {
     this.#provider.emit('error', [error instanceof ProviderError ? error : new ProviderError(code, message, error)])
   }
 
   onDenied({ code, reason }: CloseEvent): void {
     this.#provider.shouldConnect = false
-    this.progress.rejectAll(new AccessDeniedError(reason, code))
+    this.progress.rejectAll(() => new AccessDeniedError(reason, code))
     this.#provider.emit('closed', [{ code, reason }, this.#provider])
   }
 

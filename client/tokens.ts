@@ -80,7 +80,7 @@ export class Tokens {
         const wait = renewalDelay(token)
         if (wait !== null) this.#cancel = this.#clock.after(wait, () => this.#renew(source))
       },
-      (error: unknown) => this.#on.failure(new ProviderError('TOKEN_FAILED', 'no new token', error)),
+      (error: unknown) => this.#on.failure(new ProviderError('TOKEN_FAILED', 'no token', error)),
     )
   }
 

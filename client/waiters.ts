@@ -25,7 +25,8 @@ export class Waiters {
     for (const look of this.#waiters) look()
   }
 
-  rejectAll(reason: unknown): void {
-    for (const look of this.#waiters) look({ reason })
+  /** @param makeReason is called when there is somebody to tell: errors cost their stack */
+  rejectAll(makeReason: () => unknown): void {
+    for (const look of this.#waiters) look({ reason: makeReason() })
   }
 }
