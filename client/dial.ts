@@ -23,23 +23,14 @@ export function dial(parts: DialParts): SocketLike | Promise<SocketLike> {
 }
 
 function open(parts: DialParts, SocketClass: SocketClass, token: string | null): SocketLike | Promise<SocketLike> {
-  const { multiplex, protocols } = parts.options
+  const { owner, options, environment, tokens, failure } = parts
+  const { multiplex, protocols } = options
   const url = addressOf(parts, multiplex ? null : token)
   const openSocket = (): SocketLike => new SocketClass(url, protocols)
-  return multiplex ? share(parts, url, token, openSocket) : openSocket()
-}
-
-// oxlint-disable-next-line max-params
-async function share(
-  parts: DialParts,
-  url: string,
-  token: string | null,
-  openSocket: () => SocketLike,
-): Promise<SocketLike> {
-  const { owner, environment, tokens, failure } = parts
+  if (!multiplex) return openSocket()
+  const part = { url, room: owner.roomname, token, tokens, environment, failure }
   // Loaded when it is needed: most applications have one document at a time.
-  const { openSharedSocket } = await import('./sharedSocket.ts')
-  return openSharedSocket(environment, { url, room: owner.roomname, token, tokens, failure }, openSocket)
+  return import('./sharedSocket.ts').then(({ openSharedSocket }) => openSharedSocket(part, openSocket))
 }
 
 /** With `multiplex`, documents are named in messages, and the path is the server's business. */

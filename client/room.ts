@@ -213,6 +213,10 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     this.#provider.emit('authentication-failed', [{ reason }]) // the close code that follows tells what to do
   }
 
+  onRoundTrip(milliseconds: number): void {
+    this.#provider.emit('rtt', [milliseconds])
+  }
+
   #receive(data: Uint8Array, from: Source): void {
     try {
       const reply = this.session.receive(data, from, this.#read)

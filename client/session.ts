@@ -37,14 +37,15 @@ export interface SessionUser {
   /** @param isGranted it was said as the answer to a token; else it shows in what the server does */
   onScope(scope: Scope, isGranted: boolean): void
   onRefused(reason: string): void
+  onRoundTrip(milliseconds: number): void
   readonly changes: Pick<Changes, 'sendingAll' | 'received'>
 }
 
 export interface SessionParts {
   readonly doc: Doc
   readonly awareness: Awareness
-  /** The provider: marks what came from others, in the events of document and presence. */
-  readonly origin: { emit(name: 'rtt', args: [milliseconds: number]): void }
+  /** Marks what came from others, in the events of document and presence. */
+  readonly origin: object
   readonly clock: ClientClock
   readonly uploads: Uploads
   readonly presence: Presence
@@ -372,7 +373,7 @@ export class Session implements UploadTarget {
     if (question?.isQuick !== true) return
     question.isQuick = false
     this.#roundTrip = this.#parts.clock.now() - question.at
-    this.#parts.origin.emit('rtt', [this.#roundTrip])
+    this.#user.onRoundTrip(this.#roundTrip)
   }
 
   #answered(): void {

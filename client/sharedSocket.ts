@@ -34,6 +34,7 @@ interface Part {
   readonly token: string | null
   /** Where the server's wish for another one goes. */
   readonly tokens: Pick<Tokens, 'forget' | 'get'>
+  readonly environment: Environment
   readonly failure: (error: unknown) => void
 }
 
@@ -46,19 +47,15 @@ const trunks = new WeakMap<Environment, readonly Trunk[]>()
  *
  * @param open opens the shared socket when there is none, or none that a second session of this document can have
  */
-export async function openSharedSocket(
-  environment: Environment,
-  about: Part,
-  open: () => SocketLike,
-): Promise<SocketLike> {
-  const { url, room } = about
-  let trunk = pick(environment, about)
-  for (; trunk instanceof Promise; trunk = pick(environment, about)) await trunk
+export async function openSharedSocket(part: Part, open: () => SocketLike): Promise<SocketLike> {
+  const { url, room, environment } = part
+  let trunk = pick(part)
+  for (; trunk instanceof Promise; trunk = pick(part)) await trunk
   trunk ??= new Trunk(url, open(), (ended) => forget(environment, ended))
   trunks.set(environment, [...new Set([...trunksOf(environment), trunk])])
   const session = Math.floor(environment.random() * 2 ** 32).toString(36)
   const address = trunk.mayConfuse(room) ? `${room}${SESSION_SEPARATOR}${session}` : room
-  const branch = new Branch(trunk, address, about, (task) => environment.clock.endOfTurn(task))
+  const branch = new Branch(trunk, address, part)
   trunk.add(branch)
   return branch
 }
@@ -75,7 +72,7 @@ function forget(environment: Environment, ended: Trunk): void {
 }
 
 /** A promise: when it can be said. Null: a new one is needed. */
-function pick(environment: Environment, { url, room }: Part): Trunk | Promise<void> | null {
+function pick({ url, room, environment }: Part): Trunk | Promise<void> | null {
   const known = trunksOf(environment).filter((trunk) => trunk.url === url)
   return known.find((trunk) => trunk.takes(room)) ?? known.find((trunk) => !trunk.isHeard)?.heard ?? null
 }
@@ -206,15 +203,12 @@ class Branch implements SocketLike {
   readonly #trunk: Trunk
   readonly #part: Part
   readonly #prefix: Uint8Array
-  readonly #endOfTurn: (task: () => void) => void
   #onopen: ((event: never) => void) | null = null
 
-  // oxlint-disable-next-line max-params
-  constructor(trunk: Trunk, address: string, part: Part, endOfTurn: (task: () => void) => void) {
+  constructor(trunk: Trunk, address: string, part: Part) {
     this.#trunk = trunk
     this.address = address
     this.#part = part
-    this.#endOfTurn = endOfTurn
     this.#prefix = wire.address(address)
   }
 
@@ -229,7 +223,7 @@ class Branch implements SocketLike {
   /** The shared socket may be open already: then this one opens when there is somebody to tell, and all handlers are set. */
   set onopen(handler: ((event: never) => void) | null) {
     this.#onopen = handler
-    if (handler !== null) this.#endOfTurn(() => this.open())
+    if (handler !== null) this.#part.environment.clock.endOfTurn(() => this.open())
   }
 
   open(): void {

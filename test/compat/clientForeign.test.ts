@@ -5,9 +5,10 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import * as Y from 'yjs'
-import { WebsocketProvider } from '../../client/index.ts'
+import type * as Y from 'yjs'
+import type { WebsocketProvider } from '../../client/index.ts'
 import { eventually } from '../support/eventually.ts'
+import { openProvider } from '../support/provider.ts'
 
 /** The server y-websocket 2 came with; one of many that speak the protocol and know nothing of ours. */
 const entry = join(import.meta.dirname, '..', '..', 'node_modules', 'y-websocket-2', 'bin', 'server.cjs')
@@ -49,15 +50,7 @@ async function start(port: number): Promise<Foreign> {
   return { url: `ws://127.0.0.1:${String(port)}`, child, complaints }
 }
 
-function open(url: string): WebsocketProvider {
-  const doc = new Y.Doc()
-  const provider = new WebsocketProvider(url, 'room', doc, { disableBc: true, maxBackoffTime: 100 })
-  cleanups.push(() => {
-    provider.destroy()
-    doc.destroy()
-  })
-  return provider
-}
+const open = (url: string): WebsocketProvider => openProvider(cleanups, url, 'room')
 
 function text(provider: WebsocketProvider): Y.Text {
   return provider.doc.getText('text')

@@ -1,10 +1,10 @@
 import { Server } from '@hocuspocus/server'
 import type { ServerConfiguration } from '@hocuspocus/server'
 import { afterEach, expect, test } from 'vitest'
-import * as Y from 'yjs'
-import type { ProviderOptions } from '../../client/index.ts'
-import { WebsocketProvider } from '../../client/index.ts'
+import type * as Y from 'yjs'
+import type { ProviderOptions, WebsocketProvider } from '../../client/index.ts'
 import { eventually } from '../support/eventually.ts'
+import { openProvider } from '../support/provider.ts'
 
 const cleanups: (() => unknown)[] = []
 
@@ -20,19 +20,8 @@ async function start(configuration: Partial<ServerConfiguration> = {}): Promise<
 }
 
 function open(server: Server, room: string, options: ProviderOptions<WebsocketProvider> = {}): WebsocketProvider {
-  const doc = new Y.Doc()
   const url = `ws://127.0.0.1:${String(server.address.port)}`
-  const provider = new WebsocketProvider(url, room, doc, {
-    multiplex: true,
-    disableBc: true,
-    maxBackoffTime: 100,
-    ...options,
-  })
-  cleanups.push(() => {
-    provider.destroy()
-    doc.destroy()
-  })
-  return provider
+  return openProvider(cleanups, url, room, { multiplex: true, ...options })
 }
 
 function text(provider: WebsocketProvider): Y.Text {

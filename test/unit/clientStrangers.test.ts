@@ -16,6 +16,14 @@ afterEach(() => {
   world = new ClientWorld()
 })
 
+/** Long enough for everything that is said by itself, on this connection and on the next. */
+async function stayAndReturn(device: FakeDevice): Promise<void> {
+  await world.pass(40_000)
+  device.network.cut()
+  device.page.fire('online')
+  await world.pass(10_000)
+}
+
 describe('a server that is not ours', () => {
   async function openForeign(): Promise<Opened & { device: FakeDevice }> {
     world = new ClientWorld({ dialect: 'y-websocket', wrap: (server) => new ForeignServer(server) })
@@ -28,10 +36,7 @@ describe('a server that is not ours', () => {
       type('x')
       provider.awareness.setLocalStateField('round', round)
       void provider.whenSaved()
-      await world.pass(40_000)
-      device.network.cut()
-      device.page.fire('online')
-      await world.pass(10_000)
+      await stayAndReturn(device)
     }
     provider.disconnect()
     await world.pass(100)
@@ -49,10 +54,7 @@ describe('a server that is not ours', () => {
         provider.awareness.setLocalStateField('round', round)
         void provider.whenSaved()
       }
-      await world.pass(40_000)
-      device.network.cut()
-      device.page.fire('online')
-      await world.pass(10_000)
+      await stayAndReturn(device)
     }
     first.provider.destroy()
     await world.pass(100)
