@@ -1,3 +1,4 @@
+import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { chromiumPath, code, networkPanel, says, sees, setOffline, TEST_MS, useDemo, WAIT_MS, write } from './demo.ts'
 
@@ -9,6 +10,7 @@ describe.skipIf(chromiumPath === undefined)('the demo: without a connection', { 
     const reader = await demo.open('#kept')
     await write(writer, 'Online.')
     await sees(reader, 'Online.')
+    await keptHere(writer)
     await networkPanel(writer)
     await setOffline(writer, true)
     await write(writer, ' Offline.')
@@ -16,7 +18,6 @@ describe.skipIf(chromiumPath === undefined)('the demo: without a connection', { 
     await sees(reader, 'Online.')
 
     // Without its server, the page itself comes from this device, and still knows what has never been saved.
-    await writer.evaluate(() => navigator.serviceWorker.ready)
     await demo.kill()
     writer.on('dialog', (dialog) => void dialog.accept())
     await writer.reload()
@@ -35,7 +36,7 @@ describe.skipIf(chromiumPath === undefined)('the demo: without a connection', { 
     const page = await demo.open('#shell')
     await write(page, 'Text.')
     await says(page, 'Saved')
-    await page.evaluate(() => navigator.serviceWorker.ready)
+    await keptHere(page)
     await demo.kill()
     page.on('dialog', (dialog) => void dialog.accept())
     await page.reload()
@@ -67,3 +68,11 @@ describe.skipIf(chromiumPath === undefined)('the demo: without a connection', { 
     await expect.poll(async () => (await text(first)) === (await text(second)), { timeout: WAIT_MS }).toBe(true)
   })
 })
+
+/**
+ * Waits until the page says that it needs no server. While it has one: it keeps itself two seconds after it has loaded, and
+ * one that has gone offline before that has nowhere to fetch itself from.
+ */
+async function keptHere(page: Page): Promise<void> {
+  await page.getByText('Available offline').waitFor()
+}
