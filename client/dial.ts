@@ -1,5 +1,5 @@
 import { encodeQueryParams } from 'lib0/url'
-import { HELLO_QUERY } from '../shared/wire/hello.ts'
+import { HELLO_PARAMS } from '../shared/wire/hello.ts'
 import type { Environment, SocketClass, SocketLike } from './environment.ts'
 import type { CompleteOptions } from './options.ts'
 import type { RoomOwner } from './roomOwner.ts'
@@ -35,6 +35,7 @@ function open(parts: DialParts, SocketClass: SocketClass, token: string | null):
 
 /** With `multiplex`, documents are named in messages, and the path is the server's business. */
 function addressOf({ owner, options }: DialParts, token: string | null): string {
-  const query = encodeQueryParams(token === null ? owner.params : { ...owner.params, token })
-  return `${owner.serverUrl}/${options.multiplex ? '' : owner.roomname}?${HELLO_QUERY}${query && `&${query}`}`
+  const params: Record<string, string> = { ...owner.params, ...HELLO_PARAMS }
+  if (token !== null) params['token'] = token
+  return `${owner.serverUrl}/${options.multiplex ? '' : owner.roomname}?${encodeQueryParams(params)}`
 }

@@ -152,7 +152,7 @@ export class Link {
     this.#cancel()
     this.#become({ name: 'closed' }) // first of all: whoever is told may ask for a connection
     if ('socket' in state) {
-      if (state.socket !== null) discard(state.socket)
+      discard(state.socket)
       this.#user.onClose(null, state.name === 'open')
     }
     this.#user.onChange(this.#status)
@@ -324,7 +324,7 @@ export class Link {
   #close(event: CloseEvent | null, code?: number): void {
     const state = this.#state
     if (!('socket' in state)) return
-    if (state.socket !== null) discard(state.socket, code)
+    discard(state.socket, code)
     const next = this.#denial(event) ?? this.#whatFollows(state, event)
     this.#become(next)
     this.#user.onClose(event, state.name === 'open')

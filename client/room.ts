@@ -220,7 +220,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   #receive(data: Uint8Array, from: Source): void {
     try {
       const reply = this.session.receive(data, from, this.#read)
-      if (reply === null) return
+      if (!reply) return
       if (from === 'server') this.send(reply)
       else this.neighbours.tell(reply)
     } catch (error) {

@@ -202,11 +202,12 @@ export class Session implements UploadTarget {
     const decoder = createDecoder(data)
     let encoder = null as Encoder | null // most messages need none
     const reply = (): Encoder => (encoder ??= createEncoder())
-    let isKnown = true
-    while (isKnown && hasContent(decoder)) {
+    while (hasContent(decoder)) {
       const type = readVarUint(decoder)
       if (from === 'server') this.#recognise(type)
-      isKnown = read(type, decoder, reply, from)
+      const isKnown = read(type, decoder, reply, from)
+      // Whoever looks on may have ended the connection, and with it what the rest was said to.
+      if (!isKnown || (from === 'server' && !this.#isHeard)) break
     }
     const said = encoder && toUint8Array(encoder)
     return said && said.length > 1 ? said : null // a handler that has nothing to say may have written its number

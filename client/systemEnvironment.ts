@@ -28,7 +28,7 @@ const page: Page = {
   watch: (listener) =>
     listen(PAGE_EVENTS, (event) => {
       const meaning = meaningOf(event)
-      if (meaning !== null) listener(meaning)
+      if (meaning) listener(meaning)
     }),
   preventClose: () => listen(['beforeunload'], (event) => event.preventDefault()),
 }
@@ -70,7 +70,7 @@ export const systemEnvironment: Environment = {
       return () => clearTimeout(timer)
     },
   },
-  random: () => Math.random(),
+  random: Math.random,
   webSocket: () => (typeof WebSocket === 'undefined' ? importWs() : WebSocket),
   page,
   tabs,

@@ -8,12 +8,12 @@ export class Waiters {
       signal?.throwIfAborted()
       const abort = (): void => look({ reason: signal?.reason })
       const look = (failure?: { readonly reason: unknown }): void => {
-        if (failure === undefined && !isDone()) return
+        if (!failure && !isDone()) return
         this.#waiters.delete(look)
         signal?.removeEventListener('abort', abort)
-        if (failure === undefined) resolve()
         // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- a signal's reason is whatever its owner chose
-        else reject(failure.reason)
+        if (failure) reject(failure.reason)
+        else resolve()
       }
       signal?.addEventListener('abort', abort)
       this.#waiters.add(look)

@@ -6,8 +6,11 @@ export const HELLO_TYPE = 112
 /** Version of what client and server of this project say to one another beyond what every client knows. */
 const HELLO_VERSION = 1
 
-/** The URL parameter by which a client asks for a hello. Servers of others ignore it. */
-export const HELLO_QUERY = `v=${HELLO_VERSION}`
+/**
+ * The URL parameter by which a client asks for a hello, of version 1. Servers of others ignore it. Not a name that
+ * applications give to parameters of their own: a client that does not know what it asks for cannot read the answer.
+ */
+export const HELLO_PARAMS = { hello: '1' } as const
 
 /** What is answered, acknowledged or shown survives the end of the server's process. Of its own, so that bundlers inline it. */
 export const FEATURE_DURABLE = 1
@@ -28,5 +31,5 @@ export function hello(features: number): Uint8Array {
 /** Whether a client asked for it. `url`: the request target. */
 export function wantsHello(url: string): boolean {
   const start = url.indexOf('?')
-  return start !== -1 && new RegExp(`[?&]${HELLO_QUERY}(&|#|$)`).test(url.slice(start))
+  return start !== -1 && /[?&]hello=1(&|#|$)/.test(url.slice(start))
 }

@@ -67,9 +67,9 @@ function textOf(messages: readonly Buffer[], prefix: Uint8Array): string {
 }
 
 describe.each(framings)('%s', (_name, first, prefix) => {
-  test('T1: who asks with ?v=1 is told, first of all, and after its own first frame only', async () => {
+  test('T1: who asks with ?hello=1 is told, first of all, and after its own first frame only', async () => {
     const host = await start()
-    for (const query of ['?v=1', '?a=b&v=1', '?v=1&a=b']) {
+    for (const query of ['?hello=1', '?a=b&hello=1', '?hello=1&a=b']) {
       const client = await connect(host, `/room${query}`)
       expect(client.messages).toEqual([])
       client.send(first)
@@ -87,7 +87,7 @@ describe.each(framings)('%s', (_name, first, prefix) => {
     const writes: number[] = []
     // Several, since on a machine that stands still for 10 ms the hello of one may have to leave alone.
     for (let round = 0; round < 10 && writes.at(-1) !== 1; round += 1) {
-      const client = await connect(host, `/room${round}?v=1`)
+      const client = await connect(host, `/room${round}?hello=1`)
       let count = 0
       client.socket.on('data', () => (count += 1))
       client.send(first)
@@ -97,7 +97,7 @@ describe.each(framings)('%s', (_name, first, prefix) => {
     expect(writes.at(-1)).toBe(1)
     const engine = new FaultyEngine(new MemoryEngine())
     const release = engine.hold('load')
-    const waiting = await connect(await start({ engine }), '/room?v=1')
+    const waiting = await connect(await start({ engine }), '/room?hello=1')
     waiting.send(first)
     await waiting.until(() => waiting.messages.length > 0, 'the hello')
     expect(waiting.messages).toEqual([bytes(prefix, hello(0))])
@@ -108,7 +108,7 @@ describe.each(framings)('%s', (_name, first, prefix) => {
 
   test('T1: nobody else ever gets such a message', async () => {
     const host = await start()
-    for (const query of ['', '?v=2', '?v=11', '?xv=1', '?v', '?a=v=1', '?v=', '/v=1']) {
+    for (const query of ['', '?hello=2', '?hello=11', '?xhello=1', '?hello', '?a=hello=1', '?hello=', '/hello=1']) {
       const client = await connect(host, `/room${query}`)
       client.send(first)
       await client.until(() => client.messages.length >= 2, 'two answers')
@@ -119,7 +119,7 @@ describe.each(framings)('%s', (_name, first, prefix) => {
   test('D3: who asks is told how many of its counted updates are durable, once they are, and not sent its own words', async () => {
     const engine = new FaultyEngine(new MemoryEngine())
     const host = await start({ engine })
-    const [author, reader] = [await connect(host, '/room?v=1'), await connect(host, '/room')]
+    const [author, reader] = [await connect(host, '/room?hello=1'), await connect(host, '/room')]
     for (const client of [author, reader]) {
       client.send(first)
       await client.until(() => client.messages.length >= 2, 'the state')
@@ -147,7 +147,7 @@ describe.each(framings)('%s', (_name, first, prefix) => {
   })
 
   test('S10: who asks and does not count is told what everybody else is', async () => {
-    const client = await connect(await start(), '/room?v=1')
+    const client = await connect(await start(), '/room?hello=1')
     client.send(first)
     await client.until(() => client.messages.length >= 3, 'the state')
     const before = client.messages.length
@@ -160,14 +160,14 @@ describe.each(framings)('%s', (_name, first, prefix) => {
 
   test('T1: a server that keeps documents in memory does not call itself durable', async () => {
     const host = await start({ engine: new MemoryEngine() })
-    const client = await connect(host, '/room?v=1')
+    const client = await connect(host, '/room?hello=1')
     client.send(first)
     await client.until(() => client.messages.length > 0, 'an answer')
     expect(client.messages[0]).toEqual(bytes(prefix, hello(0)))
   })
 })
 
-describe('L1: the document of who asks with ?v=1', () => {
+describe('L1: the document of who asks with ?hello=1', () => {
   async function loads(
     path: string,
     clock: Clock = patientClock,
@@ -178,7 +178,7 @@ describe('L1: the document of who asks with ?v=1', () => {
   }
 
   test('is loaded before it has said anything, once', async () => {
-    const { host, client, count } = await loads('/a/room?v=1')
+    const { host, client, count } = await loads('/a/room?hello=1')
     await eventually(() => count() === 1, 'the load')
     expect(host.server.documents.names()).toEqual(['a/room'])
     expect(client.messages).toEqual([])
@@ -188,7 +188,7 @@ describe('L1: the document of who asks with ?v=1', () => {
   })
 
   test('is dropped when nobody joins, and loaded again for who does after all', async () => {
-    const { host, client, count } = await loads('/room?v=1', hurriedClock)
+    const { host, client, count } = await loads('/room?hello=1', hurriedClock)
     await eventually(() => count() === 1, 'the load')
     await eventually(() => host.server.documents.names().length === 0, 'it is dropped')
     client.send(step1)
@@ -197,7 +197,7 @@ describe('L1: the document of who asks with ?v=1', () => {
   })
 
   test('is not guessed where the path may not be its name, or cannot be', async () => {
-    for (const path of ['/room', '/?v=1', '/base/?v=1', `/${'x'.repeat(513)}?v=1`, '/%00?v=1']) {
+    for (const path of ['/room', '/?hello=1', '/base/?hello=1', `/${'x'.repeat(513)}?hello=1`, '/%00?hello=1']) {
       const { host, count } = await loads(path) // the upgrade has been answered, in the turn in which it would begin
       expect(host.server.documents.names()).toEqual([])
       expect(count()).toBe(0)
@@ -208,7 +208,7 @@ describe('L1: the document of who asks with ?v=1', () => {
     const engine = new FaultyEngine(new MemoryEngine())
     engine.fail('load')
     const host = await start({ engine })
-    const client = await connect(host, '/room?v=1')
+    const client = await connect(host, '/room?hello=1')
     await eventually(() => engine.calls('load') === 1, 'the load')
     await eventually(() => host.server.documents.names().length === 0, 'it is given up')
     client.send(step1)
@@ -219,16 +219,16 @@ describe('L1: the document of who asks with ?v=1', () => {
 
 test('T4: who names no document is denied, and told nothing else', async () => {
   const host = await start()
-  const client = await connect(host, '/?v=1')
+  const client = await connect(host, '/?hello=1')
   client.send(step1)
   await client.until(() => client.messages.length > 0, 'an answer')
   expect(client.messages[0]?.subarray(0, 2)).toEqual(Buffer.from([2, 0]))
 })
 
-test('a hello is 70 buf(version, features), and is asked for by v=1 in the query', () => {
+test('a hello is 70 buf(version, features), and is asked for by hello=1 in the query', () => {
   expect(Buffer.from(hello(1)).toString('hex')).toBe('70020101')
   expect(Buffer.from(hello(300)).toString('hex')).toBe('700301ac02')
-  expect(['/a?v=1', '/?b&v=1', '/v=1', '/a?v=1x', '/a?v='].map((url) => wantsHello(url))).toEqual([
+  expect(['/a?hello=1', '/?b&hello=1', '/hello=1', '/a?hello=1x', '/a?hello='].map((url) => wantsHello(url))).toEqual([
     true,
     true,
     false,

@@ -286,9 +286,9 @@ describe('our server', () => {
     expect(provider.wsconnected).toBe(false)
   })
 
-  test('is asked by ?v=1 who it is, and nothing of ours is said before it has answered', async () => {
+  test('is asked by ?hello=1 who it is, and nothing of ours is said before it has answered', async () => {
     const { provider } = await world.openSynced({ params: { a: 'b' } })
-    expect(world.urls.map((url) => url.search)).toEqual(['?v=1&a=b'])
+    expect(world.urls.map((url) => url.search)).toEqual(['?a=b&hello=1'])
     expect(provider.ackLevel).toBe('durable')
     expect(provider.url).toBe(`${SERVER_URL}/${ROOM}?a=b`)
   })

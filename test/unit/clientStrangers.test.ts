@@ -3,6 +3,7 @@ import * as Y from 'yjs'
 import { WebsocketProvider } from '../../client/index.ts'
 import { FakeNetwork } from '../../client/testing/index.ts'
 import type { FakeDevice, LinkEnd } from '../../client/testing/index.ts'
+import { concat, message } from '../support/rawMessages.ts'
 import { ForeignServer, loadSharedSockets, SharedSocketServer } from './clientServers.ts'
 import { ClientWorld, kinds, ROOM, SERVER_URL } from './clientWorld.ts'
 import type { Opened } from './clientWorld.ts'
@@ -131,5 +132,19 @@ describe('a server that is not ours', () => {
     expect(heard.filter((kind) => kind === '0 2').length).toBe(2)
     expect([provider.ackLevel, provider.unsavedChanges]).toEqual(['received', 0])
     provider.destroy()
+  })
+
+  test('may put several messages into one frame, of which whoever has left in between gets no more', async () => {
+    const { provider, doc } = await openForeign()
+    const stranger = new Y.Doc()
+    stranger.getText('text').insert(0, 'two')
+    const first = Y.encodeStateAsUpdate(stranger)
+    const known = Y.encodeStateVector(stranger)
+    stranger.getText('text').insert(3, ' three')
+    const frame = concat(message.update(first), message.update(Y.encodeStateAsUpdate(stranger, known)))
+    doc.once('update', () => provider.destroy())
+    world.say(frame)
+    await world.pass(1_000)
+    expect(doc.getText('text').toJSON()).toBe('two')
   })
 })

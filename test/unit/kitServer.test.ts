@@ -116,7 +116,7 @@ describe('the fake server', () => {
 
   test('introduces itself first, once, to who asks for it, and never speaks first', () => {
     const { clock, connect } = start()
-    const one = connect('/room?v=1')
+    const one = connect('/room?hello=1')
     clock.advance(0)
     expect(one.heard).toEqual([])
     expect(one.say(syncStep1(emptyVector))).toEqual([hex(hello(Feature.durable)), '00000100', '0001020000'])
@@ -125,7 +125,7 @@ describe('the fake server', () => {
 
   test('who has asked is told how many of its counted updates are saved, and spared its own words', () => {
     const { clock, connect } = start()
-    const [one, two] = [connect('/room?v=1'), connect()]
+    const [one, two] = [connect('/room?hello=1'), connect()]
     for (const end of [one, two]) end.say(syncStep1(emptyVector))
     const update = written('x')
     expect(one.say(countedUpdate(update))).toEqual([hex(confirmation(1))])
@@ -135,7 +135,7 @@ describe('the fake server', () => {
   })
 
   test('as a foreign server it neither introduces itself nor answers probes', () => {
-    const one = start('y-websocket').connect('/room?v=1')
+    const one = start('y-websocket').connect('/room?hello=1')
     expect(one.say(probeAnswer(Uint8Array.of(5)))).toEqual([])
     expect(one.say(syncStep1(emptyVector))).toEqual(['00000100', '0001020000'])
   })
