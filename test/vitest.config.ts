@@ -14,6 +14,7 @@ export default defineConfig({
     exclude: ['node_modules/**', ...others],
     testTimeout: long ? 600_000 : 30_000,
     hookTimeout: 30_000,
+    expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
     maxWorkers: 2,
   },

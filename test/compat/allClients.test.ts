@@ -149,6 +149,10 @@ describe('seven kinds of client on one document', () => {
         'the step is seen',
       )
     }
+    // What is told anew every 15 s is told now, so that it will not be in between.
+    for (const client of clients) client.awareness.setLocalStateField('rests', true)
+    const rests = () => [...witness.awareness.getStates().values()].filter((state) => state['rests'] === true)
+    await eventually(() => rests().length === clients.length, 'all have told their presence')
     for (let step = 1; step <= 10; step += 1) await move(step)
     const [moverBefore = 0, ...before] = clocks()
     for (let step = 11; step <= 30; step += 1) await move(step)

@@ -1,13 +1,12 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import type * as Y from 'yjs'
 import type { WebsocketProvider } from '../../client/index.ts'
 import { eventually } from '../support/eventually.ts'
+import { freePort } from '../support/freePort.ts'
 import { openProvider } from '../support/provider.ts'
 
 /** The server y-websocket 2 came with; one of many that speak the protocol and know nothing of ours. */
@@ -18,15 +17,6 @@ const cleanups: (() => unknown)[] = []
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 interface Foreign {
   readonly url: string

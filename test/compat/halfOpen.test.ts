@@ -34,7 +34,7 @@ async function sees(client: Client, names: readonly string[], within?: number): 
 }
 
 test('C106, P4: a socket that went silent is found out by ping, and its presence goes with it', async () => {
-  const { server, proxy } = await startBehindProxy({ limits: { pingAfterMs: 1_000, pongTimeoutMs: 1_000 } })
+  const { server, proxy } = await startBehindProxy({ limits: { pingAfterMs: 1_000, pongTimeoutMs: 3_500 } })
   const watcher = open('y-websocket 3.1', server.url, 'watcher')
   const lost = kinds.map((kind) => open(kind, proxy.url, kind))
   await sees(watcher, ['watcher', ...kinds])

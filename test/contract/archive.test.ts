@@ -68,7 +68,7 @@ describe.skipIf(postgresMissing !== null)(`archive contract: PostgreSQL${skipped
   let cases = 0
   beforeAll(async () => {
     server = await PostgresServer.start()
-  })
+  }, 60_000)
   afterAll(() => server.dispose())
 
   async function makePostgres(): Promise<ArchiveUnderTest> {
@@ -92,7 +92,7 @@ describe.skipIf(swiftMissing !== null)(`archive contract: S3${skipped(swiftMissi
   let cases = 0
   beforeAll(async () => {
     server = await SwiftServer.start()
-  })
+  }, 60_000)
   afterAll(() => server.dispose())
 
   async function makeS3(): Promise<ArchiveUnderTest> {

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import { ANSWERED_BY_THE_TEST, findChromium, launchChromium } from '../support/browser.ts'
-import { freePort, startServerProcess } from './serverProcess.ts'
+import { freePort } from '../support/freePort.ts'
+import { startServerProcess } from './serverProcess.ts'
 import type { ServerProcess } from './serverProcess.ts'
 
 /** Long for a machine that has other work, too; a page that works needs a fraction. */

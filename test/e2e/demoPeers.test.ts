@@ -11,7 +11,7 @@ describe.skipIf(chromiumPath === undefined)('the demo: beside stock providers', 
   beforeAll(async () => {
     built = await mkdtemp(join(tmpdir(), 'scriptorium-pages-'))
     await buildPages(join(built, 'pages'))
-  })
+  }, TEST_MS)
   afterAll(async () => {
     await rm(built, { recursive: true, force: true })
   })

@@ -20,7 +20,8 @@ describe.skipIf(chromiumPath === undefined)('the demo: what the status line says
     const words = await recordStatus(page)
     await page.goto(`${demo.origin}/#words`)
     await says(page, 'Saved')
-    await write(page, 'One.')
+    await page.locator('.ProseMirror').click()
+    await page.keyboard.insertText('One.') // at once: whoever stops for a moment is told "Saved" in between
     await says(page, 'Saved')
     await demo.kill()
     await says(page, 'Reconnecting')

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ANSWERED_BY_THE_TEST, findChromium, launchChromium } from '../support/browser.ts'
+import { freePort } from '../support/freePort.ts'
 import { buildPages, servePages, wholeDocument } from './pages.ts'
-import { freePort, startServerProcess } from './serverProcess.ts'
+import { startServerProcess } from './serverProcess.ts'
 import type { ServerProcess } from './serverProcess.ts'
 
 const TEST_MS = 90_000
@@ -24,7 +25,7 @@ describe.skipIf(chromiumPath === undefined)('two stock providers in one room', (
     await buildPages(join(directory, 'pages'))
     server = await startServerProcess(join(directory, 'data'), await freePort())
     browser = await launchChromium(chromiumPath ?? '')
-  })
+  }, TEST_MS)
   afterAll(async () => {
     await browser.close()
     await server.kill()

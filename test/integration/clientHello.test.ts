@@ -173,7 +173,8 @@ describe('L1: the document of who asks with ?hello=1', () => {
     clock: Clock = patientClock,
   ): Promise<{ host: TestServer; client: RawClient; count: () => number }> {
     const engine = new FaultyEngine(new MemoryEngine())
-    const host = await start({ engine, clock })
+    // Whoever says nothing is not closed before the document is dropped, on a clock that hurries.
+    const host = await start({ engine, clock, limits: { firstFrameTimeoutMs: 1_000_000 } })
     return { host, client: await connect(host, path), count: () => engine.calls('load') }
   }
 

@@ -54,7 +54,7 @@ test.for(['node', 'bun', 'deno'] as const)('the built client in %s', { timeout: 
   const child = spawn(runtime.command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   createInterface(child.stdout).on('line', hear)
   // It ends by itself: nothing that was left behind keeps it.
-  const [code] = (await once(child, 'exit')) as [number | null]
+  const [code] = (await once(child, 'close')) as [number | null]
   expect(code).toBe(0)
   await expectDone()
 })

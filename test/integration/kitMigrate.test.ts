@@ -6,7 +6,7 @@ import * as Y from 'yjs'
 import { openDocument } from '../../client/testing/openDocument.ts'
 import type { OpenDocument, OpenDocumentOptions } from '../../client/testing/openDocument.ts'
 import { MemoryEngine } from '../../server/engine/memory/memoryEngine.ts'
-import { freePort } from '../e2e/serverProcess.ts'
+import { freePort } from '../support/freePort.ts'
 import { eventually } from '../support/eventually.ts'
 import { TestServer } from '../support/testServer.ts'
 

@@ -218,7 +218,7 @@ describe.skipIf(postgresMissing !== null)(`an archive in PostgreSQL${skipped}`, 
     const schema = await newSchema()
     const proxy = await LossyProxy.start(server.port)
     onTestFinished(() => proxy.dispose())
-    const archive = await open({ schema, port: proxy.port }, { answerTimeoutMs: 300 })
+    const archive = await open({ schema, port: proxy.port }, { answerTimeoutMs: 1_500 })
     await Promise.all([1, 2, 3, 4].map((value) => archive.put('a', part(value))))
     proxy.goSilent()
     expect((await refusal(archive.list('a'))).message).toMatch(/timeout/)

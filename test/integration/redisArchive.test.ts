@@ -70,7 +70,7 @@ describe.skipIf(missing !== null)('cold documents leave Redis', () => {
     readonly warnings: string[]
   }
 
-  async function open(): Promise<Opened> {
+  async function open(idleSeconds = 60): Promise<Opened> {
     const held = new HeldArchive(await openArchive({ url: url() }))
     const warnings: string[] = []
     const engine = await openRedisEngine({
@@ -79,7 +79,7 @@ describe.skipIf(missing !== null)('cold documents leave Redis', () => {
       clock: hurriedClock,
       timeoutMs: 100_000,
       patienceMs: 200_000,
-      archive: { archive: held.archive, idleSeconds: 60 },
+      archive: { archive: held.archive, idleSeconds },
       onWarning: (warning) => warnings.push(warning),
     })
     cleanups.push(async () => {
@@ -154,11 +154,13 @@ describe.skipIf(missing !== null)('cold documents leave Redis', () => {
   })
 
   test('but not while somebody follows them, nor when they have just been used', async () => {
-    const { engine, held } = await open()
-    const listener = new EngineListener(engine, 'followed')
-    for (const name of ['followed', 'used', 'cold']) await new Writer().write(engine, name, name)
+    const [writer, follower] = [await open(86_400), await open(86_400)]
+    const listener = new EngineListener(follower.engine, 'followed')
+    for (const name of ['followed', 'used', 'cold']) await new Writer().write(writer.engine, name, name)
+    await eventually(() => listener.entries.length === 1, 'it is followed')
     await age()
-    await engine.load('used')
+    await writer.engine.load('used')
+    const { engine, held } = await open() // from now on there is somebody who moves them
     await eventually(async () => (await logs()) === 2, 'the cold one is in the archive', patience)
     expect(await inRedis()).toEqual({ logs: 2, archived: 1 })
     expect(held.done.put).toBe(1)

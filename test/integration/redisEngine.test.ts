@@ -251,7 +251,7 @@ describe.skipIf(redisMissing !== null)('the Redis engine in trouble', () => {
   })
 
   test('a server that hangs rejects what was asked within the time limit, and is used again when it goes on', async () => {
-    const [engine, peer] = await pair({ timeoutMs: 300 })
+    const [engine, peer] = await pair({ timeoutMs: 1_500 })
     const listener = new EngineListener(engine, 'a')
     await peer.append('a', bytes(1))
     await eventually(() => listener.entries.length === 1, 'the follower is there')

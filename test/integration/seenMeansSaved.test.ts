@@ -103,14 +103,14 @@ describe.each(protocols)('an edit of a %s client', (protocol) => {
       const { room, engine, author, before } = await openScene(protocol)
       const { writer, reader } = room.here
       const heard = reader.count('update')
-      engine.fail('append', 3, timing)
+      engine.fail('append', 5, timing) // for one and a half seconds, in which it is not seen
       author.type(SECRET)
       await eventually(() => room.host.count('commitFailed') === 1, 'the first append has failed')
       await beat(room, 1)
       expect([sees(reader, author.doc.clientID), sees(writer, author.doc.clientID)]).toEqual([false, false])
       expect(author.saved).toBe(before)
       await reader.until(() => reader.text.includes(SECRET), 'it arrives')
-      expect(room.host.count('commitFailed')).toBe(3)
+      expect(room.host.count('commitFailed')).toBe(5)
       await beat(room, 2)
       expect(reader.count('update')).toBe(heard + 1)
       expect((await storedText(engine)).split(SECRET)).toHaveLength(2)

@@ -23,7 +23,7 @@ async function begin(): Promise<{ server: WorkersServer; crowd: Crowd }> {
   return { server, crowd }
 }
 
-describe('under load, kill -9', () => {
+describe('under load, kill -9', { timeout: 120_000 }, () => {
   test.each([0, 1])(
     'P1, W7: of worker %d: it comes back under its index, the other one goes on, nothing promised is lost',
     async (worker) => {

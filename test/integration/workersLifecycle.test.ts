@@ -156,9 +156,11 @@ describe('stopping with workers', () => {
     running.cli.child.kill('SIGTERM')
     await running.cli.line(/"msg":"stopping/)
     // Meanwhile it lives, and says what it does.
-    expect((await running.get('/healthz')).status).toBe(200)
-    expect((await running.get('/readyz')).status).toBe(503)
-    await expect(RawClient.open(running.port, '/doc')).rejects.toThrow('503')
+    await Promise.all([
+      running.get('/healthz').then(({ status }) => expect(status).toBe(200)),
+      running.get('/readyz').then(({ status }) => expect(status).toBe(503)),
+      expect(RawClient.open(running.port, '/doc')).rejects.toThrow('503'),
+    ])
     running.cli.child.kill('SIGINT')
     // Workers hold the program's standard output: it ends when the last of them has.
     expect((await running.cli.finished).code).toBe(130)

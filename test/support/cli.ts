@@ -39,7 +39,8 @@ export class Cli {
     for (;;) {
       const found = this.#lines.find((line) => pattern.test(line))
       if (found !== undefined) return found
-      if (this.child.exitCode !== null) throw new Error(`no line matched ${String(pattern)}: ${this.#dump()}`)
+      if (this.child.exitCode !== null || this.child.signalCode !== null)
+        throw new Error(`no line matched ${String(pattern)}: ${this.#dump()}`)
       await new Promise<void>((resolve) => this.#watchers.add(resolve))
     }
   }

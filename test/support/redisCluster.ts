@@ -75,7 +75,10 @@ export class RedisCluster {
     if (replica === undefined) throw new Error('no replica runs')
     await eventually(async () => (await replica.command('CLUSTER', 'FAILOVER')) === 'OK', 'the replica can take over')
     await eventually(async () => (await roleOf(replica)) === 'master', 'the replica has taken over')
-    const old = await findAsync([...masters], async (node) => (await roleOf(node)) !== 'master')
+    const hasGivenUp = async (node: RedisServer): Promise<boolean> => (await roleOf(node)) !== 'master'
+    let old = undefined as RedisServer | undefined
+    const isKnown = async (): Promise<boolean> => (old = await findAsync([...masters], hasGivenUp)) !== undefined
+    await eventually(isKnown, 'the old master has given up')
     if (old === undefined) throw new Error('no master has given up')
     return old
   }

@@ -249,7 +249,7 @@ describe('a failed write', () => {
     failNextBatch('before')
     const open = vi.spyOn(ClassicLevel.prototype, 'open').mockRejectedValue(new Error('IO error: no space'))
     await expect(engine.append('a', updateOf(2))).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
-    await vi.waitUntil(() => open.mock.calls.length >= 2)
+    await expect.poll(() => open.mock.calls.length).toBeGreaterThanOrEqual(2)
     expect(engine.health().state).toBe('failing')
     await engine.close()
     await expect(engine.append('a', updateOf(2))).rejects.toMatchObject({ code: 'STORAGE_CLOSED' })

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createClient } from '@redis/client'
 import { usageOf } from '../measure/proc.ts'
-import { endInOrder, freePort, owned } from './children.ts'
+import { freePort } from '../../support/freePort.ts'
+import { endInOrder, owned } from './children.ts'
 
 const READY_TIMEOUT_MS = 10_000
 const POLL_MS = 20

@@ -5,7 +5,8 @@ import { get } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { processTree } from '../measure/proc.ts'
-import { endInOrder, freePort, owned } from './children.ts'
+import { freePort } from '../../support/freePort.ts'
+import { endInOrder, owned } from './children.ts'
 import type { ServerKind } from './serverKind.ts'
 
 const READY_TIMEOUT_MS = 30_000
