@@ -10,6 +10,7 @@ describe.skipIf(chromiumPath === undefined)('the demo: without a connection', { 
     const reader = await demo.open('#kept')
     await write(writer, 'Online.')
     await sees(reader, 'Online.')
+    await says(writer, 'Saved')
     await keptHere(writer)
     await networkPanel(writer)
     await setOffline(writer, true)
