@@ -76,7 +76,9 @@ describe.skipIf(chromiumPath === undefined).each(['', '&multiplex'])(
       page.evaluate((added) => (window as unknown as { controls: Controls }).controls.type(added), text)
 
     function until(page: Page, condition: (state: Seen) => boolean, what: string): Promise<void> {
-      return eventually(async () => condition(await seen(page)), what, WITHIN)
+      let last: Seen | null = null
+      const holds = async (): Promise<boolean> => condition((last = await seen(page)))
+      return eventually(holds, what, { ...WITHIN, detail: () => ({ last, complaints }) })
     }
 
     test('what is typed offline survives a reload, and is saved when the server is there', async () => {
