@@ -41,8 +41,8 @@ class IndexedDbStore implements DocumentStore {
   #entries = 0
   /** To which what is appended in this turn still belongs. */
   #batch: Batch | null = null
-  /** The last one begun. */
-  #written = Promise.resolve()
+  /** All that has begun. */
+  #work = Promise.resolve()
   /** Another one with every database: what is still being carried out in one that was lost does not speak of the next. */
   #progress: Progress = { known: 0, own: new Set() }
 
@@ -53,7 +53,7 @@ class IndexedDbStore implements DocumentStore {
   }
 
   load(): Promise<StoredDocument> {
-    return this.#run(async (updates, custom) => {
+    return this.#run('readonly', async (updates, custom) => {
       const progress = this.#progress
       const [values, keys, saved] = await Promise.all([
         idb.getAll(updates) as Promise<Uint8Array[]>,
@@ -75,7 +75,8 @@ class IndexedDbStore implements DocumentStore {
 
   async markSaved(): Promise<void> {
     this.#batch = null // what is appended from now on is not meant
-    if (this.#database !== 'lost') await this.#run((_, custom) => this.#mark(custom, this.#progress))
+    if (this.#database === 'lost') return
+    await this.#followed(this.#opened().then((database) => this.#mark(database)))
   }
 
   async clear(): Promise<void> {
@@ -85,7 +86,7 @@ class IndexedDbStore implements DocumentStore {
 
   async close(): Promise<void> {
     // Whoever waits for it to open hears that it did not. What has begun is finished before it is closed.
-    await this.#written.catch(() => null)
+    await this.#work
     if (this.#database instanceof Promise) (await this.#database.catch(() => null))?.close()
   }
 
@@ -116,16 +117,22 @@ class IndexedDbStore implements DocumentStore {
 
   /** What comes in one turn is one transaction: of hundreds, a page that is closed takes those along that have not begun. */
   #begin(isSaved: boolean): Batch {
-    const written = this.#opened().then(
+    const writing = this.#opened().then(
       (database) => this.#write(database, batch),
       (error: unknown) => {
         this.#end(batch)
         throw error
       },
     )
-    const batch: Batch = { updates: [], isSaved, written }
-    this.#written = written
+    const batch: Batch = { updates: [], isSaved, written: this.#followed(writing) }
     return batch
+  }
+
+  /** It is finished before the database is closed. */
+  #followed(work: Promise<void>): Promise<void> {
+    const both = [this.#work, work]
+    this.#work = Promise.allSettled(both).then(() => undefined)
+    return work
   }
 
   #end(batch: Batch): void {
@@ -134,28 +141,32 @@ class IndexedDbStore implements DocumentStore {
 
   async #write(database: IDBDatabase, batch: Batch): Promise<void> {
     this.#end(batch)
-    const appended = transact(database, (updates, custom) => this.#add(updates, custom, batch))
+    const work = [transact(database, 'readwrite', (updates) => this.#add(updates, batch))]
+    // In this turn: what is appended after it is not meant.
+    if (batch.isSaved) work.push(this.#mark(database))
     this.#entries += batch.updates.length
-    if (this.#entries < TRIM_SIZE) return appended
-    this.#entries = 1
-    await Promise.all([appended, transact(database, trim)])
+    if (this.#entries >= TRIM_SIZE) {
+      this.#entries = 1
+      work.push(trim(database))
+    }
+    await Promise.all(work)
   }
 
-  async #add(updates: IDBObjectStore, custom: IDBObjectStore, batch: Batch): Promise<void> {
+  async #add(updates: IDBObjectStore, batch: Batch): Promise<void> {
     const progress = this.#progress
-    const adding = batch.updates.map((update) => updates.add(update))
-    // Else the page would have to live until it has heard of the entry: one that is closed at once took it along.
-    if (!batch.isSaved) updates.transaction.commit()
-    const keys = (await Promise.all(adding.map(idb.rtop))) as Keys
+    const keys = (await Promise.all(batch.updates.map((update) => idb.rtop(updates.add(update))))) as Keys
     for (const key of keys) progress.own.add(key)
-    if (batch.isSaved) await this.#mark(custom, progress)
   }
 
   /** Another tab may have noted more, and no less than what it has written itself. */
-  async #mark(custom: IDBObjectStore, progress: Progress): Promise<void> {
-    progress.known = Math.max(await this.#savedUpTo(custom), progress.known)
-    while (progress.own.delete(progress.known + 1)) progress.known += 1
-    await idb.put(custom, progress.known, this.#savedKey)
+  async #mark(database: IDBDatabase): Promise<void> {
+    const progress = this.#progress
+    const known = await transact(database, 'readonly', async (_, custom) => {
+      progress.known = Math.max(await this.#savedUpTo(custom), progress.known)
+      while (progress.own.delete(progress.known + 1)) progress.known += 1
+      return progress.known // now: what is appended later will be known in a moment
+    })
+    await transact(database, 'readwrite', (_, custom) => idb.put(custom, known, this.#savedKey))
   }
 
   async #savedUpTo(custom: IDBObjectStore): Promise<number> {
@@ -163,36 +174,39 @@ class IndexedDbStore implements DocumentStore {
     return typeof saved === 'number' ? saved : 0
   }
 
-  async #run<T>(work: Work<T>): Promise<T> {
-    return transact(await this.#opened(), work)
+  async #run<T>(mode: IDBTransactionMode, work: Work<T>): Promise<T> {
+    return transact(await this.#opened(), mode, work)
   }
 }
 
 /**
- * One transaction, begun at once and not when those before it are over: IndexedDB carries them out in their order, and a
- * page that is closed takes with it what has not begun.
+ * One transaction, begun at once: IndexedDB carries them out in their order. `work` asks for all it wants before it waits for
+ * anything, and the transaction is committed then: one that still needs the page is broken off when the page is closed, and
+ * takes all along that stand behind it (Chromium).
  */
-async function transact<T>(database: IDBDatabase, work: Work<T>): Promise<T> {
-  const [updates, custom] = idb.transact(database, [UPDATES, CUSTOM]) as [IDBObjectStore, IDBObjectStore]
-  const [result] = await Promise.all([work(updates, custom), committed(updates.transaction)])
+async function transact<T>(database: IDBDatabase, mode: IDBTransactionMode, work: Work<T>): Promise<T> {
+  const transaction = database.transaction([UPDATES, CUSTOM], mode)
+  const working = work(transaction.objectStore(UPDATES), transaction.objectStore(CUSTOM))
+  transaction.commit()
+  const [result] = await Promise.all([working, committed(transaction)])
   return result
 }
 
 /**
- * Several entries become one, written by whichever tab: only what is in the transaction is replaced. The new one has the
- * key of the last, so that whoever has read or saved that far has so still.
+ * Several entries become one, written by whichever tab: only what was read is replaced. The new one has the key of the last,
+ * so that whoever has read or saved that far has so still. What other tabs do in between is above that key, or the same.
  */
-async function trim(updates: IDBObjectStore): Promise<void> {
-  const [values, keys] = await Promise.all([
-    idb.getAll(updates) as Promise<Uint8Array[]>,
-    idb.getAllKeys(updates) as Promise<Keys>,
-  ])
+async function trim(database: IDBDatabase): Promise<void> {
+  const [values, keys] = await transact(database, 'readonly', (updates) =>
+    Promise.all([idb.getAll(updates) as Promise<Uint8Array[]>, idb.getAllKeys(updates) as Promise<Keys>]),
+  )
   const last = keys.at(-1)
   const merged = mergeReadable(values)
   if (last === undefined || merged === null) return
-  updates.put(merged, last)
-  updates.delete(IDBKeyRange.upperBound(last, true))
-  updates.transaction.commit()
+  await transact(database, 'readwrite', async (updates) => {
+    updates.put(merged, last)
+    updates.delete(IDBKeyRange.upperBound(last, true))
+  })
 }
 
 /** Null: one of them cannot be read, which is told when they are loaded; then all stay as they are. */

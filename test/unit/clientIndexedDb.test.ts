@@ -1,5 +1,5 @@
 import 'fake-indexeddb/auto'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { clearDocument, IndexeddbPersistence } from 'y-indexeddb'
 import * as Y from 'yjs'
 import { openIndexedDbStore } from '../../client/indexedDbStore.ts'
@@ -206,6 +206,34 @@ test('what another tab has appended is not marked as saved', async () => {
   await first.close()
   await second.close()
   expect((await textOfStore(name)).unsaved).toBe(2)
+})
+
+test('no transaction waits for the page: one that is closed would take along what stands behind it', async () => {
+  const open = new Set<IDBTransaction>()
+  const waiting: IDBTransaction[] = []
+  const transaction = Reflect.get(IDBDatabase.prototype, 'transaction')
+  const commit = Reflect.get(IDBTransaction.prototype, 'commit')
+  const begin = vi.spyOn(IDBDatabase.prototype, 'transaction')
+  begin.mockImplementation(function (this: IDBDatabase, ...parameters) {
+    const begun = transaction.apply(this, parameters)
+    if (begun.mode === 'versionchange') return begun // in which the stores are made
+    open.add(begun)
+    queueMicrotask(() => open.has(begun) && waiting.push(begun))
+    return begun
+  })
+  vi.spyOn(IDBTransaction.prototype, 'commit').mockImplementation(function (this: IDBTransaction) {
+    open.delete(this)
+    commit.apply(this)
+  })
+  onTestFinished(() => void vi.restoreAllMocks())
+  const store = openIndexedDbStore(freshName(), SERVER_URL)
+  await store.load()
+  // Entries are added, become one, and are noted as saved.
+  for (let count = 0; count < 510; count += 1) await store.append(update('x'), count % 2 === 0)
+  await store.markSaved()
+  await store.close()
+  expect(begin.mock.calls.length).toBeGreaterThan(510)
+  expect([waiting.length, open.size]).toEqual([0, 0])
 })
 
 test('a whole provider: typed offline, reloaded, typed on, saved', async () => {
