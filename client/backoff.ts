@@ -20,39 +20,29 @@ export interface Ended {
   readonly syncedFor: number | null
 }
 
-/** Full jitter: clients that lost the same server do not come back together. The first retry is at once, and only it. */
-export class Backoff {
-  readonly #chance: { random(): number }
-  #failures = 0
-
-  constructor(chance: { random(): number }) {
-    this.#chance = chance
-  }
-
+/** What a wait depends on. */
+export interface Circumstances {
   /** How many attempts in a row have led to nothing. */
-  get failures(): number {
-    return this.#failures
-  }
+  readonly failures: number
+  /** Milliseconds. */
+  readonly maximum: number
+  readonly isHidden: boolean
+  /** From 0 to 1. */
+  readonly chance: number
+}
 
-  /** Whatever was wrong is over. */
-  reset(): void {
-    this.#failures = 0
-  }
-
-  /**
-   * @param maximum milliseconds
-   * @returns milliseconds to wait
-   */
-  after(ended: Ended, maximum: number, isHidden: boolean): number {
-    this.#failures += 1
-    const { code, syncedFor } = ended
-    const isRefused = isRefusal(code)
-    // A connection that synchronises and breaks at once, again and again, is not a first failure each time.
-    const isFlapping = syncedFor !== null && syncedFor < STEADY_MS
-    const isAskedToWait = isRefused || isBusy(code)
-    if (this.#failures === 1 && !isFlapping && !isAskedToWait) return 0
-    const factor = (isHidden ? HIDDEN_FACTOR : 1) * (isRefused ? REFUSED_FACTOR : 1)
-    const ceiling = isRefused ? maximum : Math.min(maximum, BASE_MS * 2 ** Math.min(this.#failures, 16))
-    return this.#chance.random() * ceiling * factor
-  }
+/**
+ * Full jitter: clients that lost the same server do not come back together. The first retry is at once, and only it.
+ *
+ * @returns milliseconds to wait
+ */
+export function backoff({ code, syncedFor }: Ended, { failures, maximum, isHidden, chance }: Circumstances): number {
+  const isRefused = isRefusal(code)
+  // A connection that synchronises and breaks at once, again and again, is not a first failure each time.
+  const isFlapping = syncedFor !== null && syncedFor < STEADY_MS
+  const isAskedToWait = isRefused || isBusy(code)
+  if (failures === 1 && !isFlapping && !isAskedToWait) return 0
+  const factor = (isHidden ? HIDDEN_FACTOR : 1) * (isRefused ? REFUSED_FACTOR : 1)
+  const ceiling = isRefused ? maximum : Math.min(maximum, BASE_MS * 2 ** Math.min(failures, 16))
+  return chance * (ceiling || BASE_MS) * factor // 0 or no number: somebody has set the field to what the option may not be
 }

@@ -11,7 +11,7 @@ import { syncUpdate } from './wire.ts'
 interface ChangeOptions {
   readonly doc: Doc
   /** Of the transactions that apply what others say. */
-  readonly origin: object
+  readonly owner: object
   readonly clock: ClientClock
   readonly uploads: Uploads
   readonly session: Session
@@ -55,34 +55,43 @@ export class Changes {
   }
 
   #openDevice(open: () => Promise<DocumentStore>): Device {
-    const { doc, clock, session, uploads, failure } = this.#options
+    const { session, uploads, failure } = this.#options
     return new Device({
-      doc,
-      clock,
+      ...this.#options,
       open,
       failed: (error) => failure(new ProviderError('DEVICE_STORE_FAILED', 'store failed', error)),
       // On a connection that did not wait for it, what was stored has been sent like any other edit.
-      loaded: (unsaved) => uploads.found(session.isLive ? 0 : unsaved),
-      read: () => uploads.found(0),
+      read: (unsaved) => uploads.found(session.isLive ? 0 : unsaved),
     })
   }
 
   /** Sends what other tabs have told us and the server has not. */
   payDebts(): void {
-    const missing = this.#debts.take()
+    const missing = this.#take()
     if (missing !== null) this.#options.uploads.edit(missing)
     else this.confirmed()
   }
 
   /** The server is about to be sent everything it lacks, with what other tabs have told us. */
   sendingAll(): void {
-    if (this.#debts.take() !== null) this.#options.uploads.found(1) // to be proved with the rest
+    if (this.#take() !== null) this.#options.uploads.found(1) // to be proved with the rest
+  }
+
+  /** Who may only read has no debts: what other tabs tell is not ours to save, and is no change that was made here. */
+  #take(): Uint8Array | null {
+    const missing = this.#debts.take()
+    return this.#options.session.isWritable ? missing : null
   }
 
   /** The server has told us this update, which need not have been news. */
   received(update: Uint8Array): void {
     this.#mute(false)
     this.#debts.seen(update)
+  }
+
+  /** Another tab has told us this update, and some of it waits for what we lack: it will show as if the server had said it. */
+  told(update: Uint8Array): void {
+    this.#debts.add(update)
   }
 
   /** The server has confirmed something. */
@@ -100,8 +109,8 @@ export class Changes {
    * has said once more. What observers of the application make of it is a transaction of its own.
    */
   readonly #onTransaction = (transaction: Transaction): void => {
-    const { doc, origin, session } = this.#options
-    const isKnown = transaction.origin === origin && session.source === 'server' && this.#device === null
+    const { doc, owner, session } = this.#options
+    const isKnown = transaction.origin === owner && session.source === 'server' && this.#device === null
     this.#mute(isKnown && doc._observers.get('update')?.size === 1) // others need it, and come after us
   }
 
@@ -110,9 +119,9 @@ export class Changes {
   }
 
   readonly #onUpdate = (update: Uint8Array, from: unknown): void => {
-    const { origin, session, uploads, neighbours } = this.#options
+    const { owner, session, uploads, neighbours } = this.#options
     const isStored = this.#device !== null && from === this.#device
-    if (from !== origin) {
+    if (from !== owner) {
       if (!isStored || session.isLive) uploads.edit(update)
       if (!isStored && neighbours.isJoined) neighbours.tell(syncUpdate(update))
     } else if (session.source === 'tab') this.#debts.add(update)

@@ -3,27 +3,21 @@ import { applyUpdate, encodeStateAsUpdate } from 'yjs'
 import type { DocumentStore } from './environment.ts'
 import { attempt } from './report.ts'
 
-export interface DeviceListeners {
-  readonly failed: (error: unknown) => void
-  /** What is stored is in the document. `unsaved`: how many changes in it may never have reached the server. */
-  readonly loaded: (unsaved: number) => void
-}
-
 /** The document on this device: read once, then written as it changes. Its code is loaded on demand, by `Device`. */
 export class DeviceCopy {
   readonly #doc: Doc
   readonly #store: DocumentStore
-  readonly #on: DeviceListeners
+  readonly #failed: (error: unknown) => void
   #isClosed = false
   /** Before, nothing is noted as saved: that would speak of what has not been handed out yet as well. */
   #isLoaded = false
   /** Something failed: the next write writes everything. */
   #isIncomplete = false
 
-  constructor(doc: Doc, store: DocumentStore, on: DeviceListeners) {
+  constructor(doc: Doc, store: DocumentStore, failed: (error: unknown) => void) {
     this.#doc = doc
     this.#store = store
-    this.#on = on
+    this.#failed = failed
   }
 
   /**
@@ -31,17 +25,19 @@ export class DeviceCopy {
    *
    * @param given what was in the document before
    * @param origin of the transactions
+   * @returns how many changes in the store may never have reached the server
    */
-  async load(given: Uint8Array | null, origin: object): Promise<void> {
+  async load(given: Uint8Array | null, origin: object): Promise<number> {
     try {
       const { updates, unsaved } = await this.#store.load()
-      if (this.#isClosed) return
+      if (this.#isClosed) return 0
       if (given !== null) this.#write(this.#isIncomplete ? encodeStateAsUpdate(this.#doc) : given, false)
       attempt(() => this.#doc.transact(() => this.#applyAll(updates, origin), origin))
       this.#isLoaded = true
-      this.#on.loaded(unsaved)
+      return unsaved
     } catch (error) {
       this.#fail(error)
+      return 0
     }
   }
 
@@ -96,6 +92,6 @@ export class DeviceCopy {
 
   readonly #fail = (error: unknown): void => {
     this.#isIncomplete = true
-    this.#on.failed(error)
+    this.#failed(error)
   }
 }

@@ -6,7 +6,7 @@ import type { RoomOwner } from './roomOwner.ts'
 import type { Tokens } from './tokens.ts'
 
 export interface DialParts {
-  readonly owner: Pick<RoomOwner<unknown>, 'serverUrl' | 'roomname' | 'params'>
+  readonly owner: Pick<RoomOwner<unknown>, 'serverUrl' | 'roomname' | 'params' | 'protocols'>
   readonly options: CompleteOptions
   readonly environment: Environment
   readonly tokens: Tokens
@@ -23,14 +23,15 @@ export function dial(parts: DialParts): SocketLike | Promise<SocketLike> {
 }
 
 function open(parts: DialParts, SocketClass: SocketClass, token: string | null): SocketLike | Promise<SocketLike> {
-  const { owner, options, environment, tokens, failure } = parts
-  const { multiplex, protocols } = options
+  const { owner, options } = parts
+  const { multiplex } = options
   const url = addressOf(parts, multiplex ? null : token)
-  const openSocket = (): SocketLike => new SocketClass(url, protocols)
+  const openSocket = (): SocketLike => new SocketClass(url, owner.protocols)
   if (!multiplex) return openSocket()
-  const part = { url, room: owner.roomname, token, tokens, environment, failure }
   // Loaded when it is needed: most applications have one document at a time.
-  return import('./sharedSocket.ts').then(({ openSharedSocket }) => openSharedSocket(part, openSocket))
+  return import('./sharedSocket.ts').then(({ openSharedSocket }) =>
+    openSharedSocket({ ...parts, url, token }, openSocket),
+  )
 }
 
 /** With `multiplex`, documents are named in messages, and the path is the server's business. */

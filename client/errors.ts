@@ -26,9 +26,10 @@ export class DestroyedError extends ScriptoriumError<'DESTROYED'> {
 
 /**
  * What a provider's `error` event carries, by `code`; `cause` keeps what lay underneath.
- * `TOKEN_FAILED`: the `token` function threw or rejected; the connection is tried again later. `DEVICE_STORE_FAILED`: the
- * store on this device failed; the document goes on without it. `SOCKET_FAILED`: no socket can be made. `MALFORMED_FRAME`:
- * the server said something that cannot be read; the connection is made anew.
+ * `TOKEN_FAILED`: the `token` function threw, rejected or gave what is no token; the connection is tried again later.
+ * `DEVICE_STORE_FAILED`: the store on this device failed; the document goes on without it, and is written as a whole once it
+ * works again. `SOCKET_FAILED`: no socket can be made. `MALFORMED_FRAME`: the server or another tab said something that
+ * cannot be read; the connection is made anew, unless it was about presence.
  */
 export type ProviderErrorCode = 'TOKEN_FAILED' | 'DEVICE_STORE_FAILED' | 'SOCKET_FAILED' | 'MALFORMED_FRAME'
 

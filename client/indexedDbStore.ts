@@ -111,11 +111,15 @@ class IndexedDbStore implements DocumentStore {
       this.#database = null
       throw new Error('the database was closed by the browser or by another tab')
     }
-    this.#database ??= this.#open()
-    return this.#database
+    const opening = this.#database ?? this.#open()
+    this.#database = opening
+    opening.catch(() => {
+      if (this.#database === opening) this.#database = null // whoever writes next tries again
+    })
+    return opening
   }
 
-  /** What comes in one turn is one transaction: of hundreds, a page that is closed takes those along that have not begun. */
+  /** What comes in one turn is one transaction: a page that is closed may take those along that stand behind other tabs'. */
   #begin(isSaved: boolean): Batch {
     const writing = this.#opened().then(
       (database) => this.#write(database, batch),
@@ -141,7 +145,7 @@ class IndexedDbStore implements DocumentStore {
 
   async #write(database: IDBDatabase, batch: Batch): Promise<void> {
     this.#end(batch)
-    const work = [transact(database, 'readwrite', (updates) => this.#add(updates, batch))]
+    const work = [this.#add(database, batch)]
     // In this turn: what is appended after it is not meant.
     if (batch.isSaved) work.push(this.#mark(database))
     this.#entries += batch.updates.length
@@ -152,13 +156,16 @@ class IndexedDbStore implements DocumentStore {
     await Promise.all(work)
   }
 
-  async #add(updates: IDBObjectStore, batch: Batch): Promise<void> {
+  /** Keys of a transaction that is aborted in the end (a full disk) are given out again: they are ours once it is complete. */
+  async #add(database: IDBDatabase, batch: Batch): Promise<void> {
     const progress = this.#progress
-    const keys = (await Promise.all(batch.updates.map((update) => idb.rtop(updates.add(update))))) as Keys
+    const keys = (await transact(database, 'readwrite', (updates) =>
+      Promise.all(batch.updates.map((update) => idb.rtop(updates.add(update)))),
+    )) as Keys
     for (const key of keys) progress.own.add(key)
   }
 
-  /** Another tab may have noted more, and no less than what it has written itself. */
+  /** Another tab may have noted more. Should it do so in between, what is noted goes back, and forth with its next one. */
   async #mark(database: IDBDatabase): Promise<void> {
     const progress = this.#progress
     const known = await transact(database, 'readonly', async (_, custom) => {

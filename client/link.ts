@@ -1,8 +1,9 @@
 // oxlint-disable unicorn/prefer-add-event-listener -- properties are what all polyfills have, and can be taken away as one
-import { Backoff } from './backoff.ts'
+import { backoff } from './backoff.ts'
 import { discard } from './discard.ts'
 import type { ClientClock, Page, PageEvent, SocketLike } from './environment.ts'
 import type { ProviderErrorCode } from './errors.ts'
+import type { RoomOwner } from './roomOwner.ts'
 import type { LinkStatus } from './status.ts'
 
 /** Milliseconds of silence after which a server that cannot be asked counts as gone, as with y-websocket. */
@@ -35,6 +36,8 @@ interface OpenState {
   heardAt: number
   /** When it was last asked for a sign of life that has not come; else null. */
   askedAt: number | null
+  /** In this silence we stood still ourselves, and gave the server more time for it. */
+  hasStalled: boolean
   /** Bytes sent, and how many of them are known to have arrived. */
   sent: number
   arrived: number
@@ -44,13 +47,10 @@ interface OpenState {
 
 /** Who uses a link, and decides what it does not know. */
 export interface LinkUser {
-  /** Whether a connection is wanted: read before every attempt. One that is open stays until `disconnect`. */
-  readonly isWanted: boolean
-  /** Milliseconds; may change. */
-  readonly maxBackoffTime: number
-  /** Whether this server is known to answer when asked for a sign of life. */
-  readonly answers: boolean
-  askForSign(): void
+  /** Both may change. Whether a connection is wanted is read before every attempt; one that is open stays until `disconnect`. */
+  readonly owner: Pick<RoomOwner<unknown>, 'shouldConnect' | 'maxBackoffTime'>
+  /** Only our server is known to answer when asked for a sign of life. */
+  readonly session: { readonly isOurs: boolean; askForSign(): void }
   /** The socket for one attempt; rejects or throws when there cannot be one now. */
   dial(): SocketLike | Promise<SocketLike>
   /** Whether the server's close code leaves anything to hope for. */
@@ -87,7 +87,8 @@ export class Link {
   readonly #context: LinkContext
   readonly #timing: LinkTiming
   readonly #user: LinkUser
-  readonly #backoff: Backoff
+  /** How many attempts in a row have led to nothing. */
+  #failures = 0
   #state: State = { name: 'offline' }
   /** What others may know of the state: another object when it is another state. */
   #status: LinkStatus = { name: 'offline' }
@@ -100,7 +101,6 @@ export class Link {
     this.#context = context
     this.#timing = timing
     this.#user = user
-    this.#backoff = new Backoff(context)
   }
 
   get status(): LinkStatus {
@@ -113,7 +113,7 @@ export class Link {
   }
 
   get isOpen(): boolean {
-    return this.#state.name === 'open'
+    return this.#open !== null
   }
 
   /** When the server was last heard, on this connection or on one before; null: never. */
@@ -123,23 +123,24 @@ export class Link {
 
   /** On this connection. */
   get bytesSent(): number {
-    return this.#state.name === 'open' ? this.#state.sent : 0
+    return this.#open?.sent ?? 0
   }
 
   /** How many attempts in a row have led to nothing. */
   get failures(): number {
-    return this.#backoff.failures
+    return this.#failures
   }
 
-  /** Connects at once, also when it would be time to wait. `isWanted` must be true by now. */
+  /** Connects at once, also when it would be time to wait. `shouldConnect` must be true by now. */
   connect(): void {
-    const state = this.#state
-    if (state.name === 'denied') this.#backoff.reset()
-    if (state.name === 'denied' || state.name === 'waiting') this.#become({ name: 'offline' })
+    const { name } = this.#state
+    if (name === 'denied') this.#failures = 0
+    // Without a timer, who asks is being told of the close: to do so each time must not take the pause away.
+    if (name === 'denied' || (name === 'waiting' && this.#cancelTimer)) this.#become({ name: 'offline' })
     this.#evaluate()
   }
 
-  /** Closes what there is. `isWanted` must be false by now. */
+  /** Closes what there is. `shouldConnect` must be false by now. */
   disconnect(): void {
     if (this.#state.name === 'denied') this.#enter({ name: 'offline' })
     this.drop()
@@ -159,22 +160,24 @@ export class Link {
   }
 
   send(data: Uint8Array): void {
-    const state = this.#state
-    if (state.name !== 'open' || state.socket.readyState !== 1) return
+    const state = this.#open
+    if (state?.socket.readyState !== 1) return
     state.sent += data.length
     state.socket.send(data as Uint8Array<ArrayBuffer>) // no SharedArrayBuffer is ever encoded into
   }
 
   /** The server is known to have got the first `bytes` of what was sent. */
   arrived(bytes: number): void {
-    if (this.#state.name === 'open') this.#state.arrived = bytes
+    const state = this.#open
+    if (state) state.arrived = bytes
   }
 
   /** A document is in sync: the connection has proved itself. */
   synced(): void {
-    if (this.#state.name !== 'open') return
-    this.#state.progress = 'synced'
-    this.#backoff.reset()
+    const state = this.#open
+    if (!state) return
+    state.progress = 'synced'
+    this.#failures = 0
     this.#gaveUp = 0
     this.#evaluate() // what silence means has changed
   }
@@ -203,10 +206,14 @@ export class Link {
     this.#close(null, DEAD) // of a shared socket, for all: none of them is any better off
   }
 
+  get #open(): OpenState | null {
+    return this.#state.name === 'open' ? this.#state : null
+  }
+
   #evaluate(): void {
     this.#cancel()
     const state = this.#state
-    const { isWanted } = this.#user
+    const isWanted = this.#user.owner.shouldConnect
     const now = this.#context.clock.now()
     switch (state.name) {
       case 'offline':
@@ -228,7 +235,7 @@ export class Link {
   #judge(state: OpenState, now: number): void {
     const half = (this.#timing.heartbeat / 2) * (this.#context.page.isHidden ? HIDDEN_FACTOR : 1)
     if (state.progress !== 'synced') {
-      const isKnown = state.progress === 'silent' && this.#user.answers
+      const isKnown = state.progress === 'silent' && this.#user.session.isOurs
       const patience = isKnown ? this.#timing.connectTimeout : PATIENCE_MS
       return this.#closeAt(state.heardAt + patience * this.#patience, now)
     }
@@ -246,9 +253,10 @@ export class Link {
   }
 
   #ask(state: OpenState): boolean {
-    if (state.progress !== 'synced' || !this.#user.answers) return false
+    const { session } = this.#user
+    if (state.progress !== 'synced' || !session.isOurs) return false
     state.askedAt ??= this.#context.clock.now()
-    this.#user.askForSign()
+    session.askForSign()
     return true
   }
 
@@ -259,7 +267,7 @@ export class Link {
   }
 
   #dial(now: number): void {
-    const attempt = this.#backoff.failures
+    const attempt = this.#failures
     const state: State = { name: 'connecting', attempt, since: now, socket: null }
     this.#become(state, { name: 'connecting', attempt })
     const isCurrent = (): boolean => this.#state === state
@@ -301,21 +309,23 @@ export class Link {
       socket,
       heardAt: now,
       askedAt: null,
+      hasStalled: false,
       sent: 0,
       arrived: 0,
       progress: 'silent',
     }
     this.#become(state, { name: 'open', since: now })
     this.#user.onChange(this.#status)
-    this.#user.onOpen()
+    if (this.#state === state) this.#user.onOpen()
     this.#evaluate()
   }
 
   #onMessage(data: unknown): void {
-    const state = this.#state
-    if (state.name !== 'open') return
+    const state = this.#open
+    if (!state) return
     state.heardAt = this.#heardAt = this.#context.clock.now()
     state.askedAt = null
+    state.hasStalled = false
     if (state.progress === 'silent') state.progress = 'heard'
     // Not `instanceof`: under test runners with a DOM of their own the buffer may be of another realm.
     if (typeof data === 'object') this.#user.onMessage(new Uint8Array(data as ArrayBuffer))
@@ -324,29 +334,34 @@ export class Link {
   #close(event: CloseEvent | null, code?: number): void {
     const state = this.#state
     if (!('socket' in state)) return
+    this.#cancel()
     discard(state.socket, code)
     const next = this.#denial(event) ?? this.#whatFollows(state, event)
     this.#become(next)
     this.#user.onClose(event, state.name === 'open')
     if (this.#state === next) this.#user.onChange(this.#status) // unless whoever was told has connected or left
-    if (event !== null && next.name === 'denied') this.#user.onDenied(event)
+    if (event !== null && next.name === 'denied' && this.#state === next) this.#user.onDenied(event)
     this.#evaluate()
   }
 
   /** Null: the server has not closed it for good. */
   #denial(event: CloseEvent | null): State | null {
-    if (event === null || !this.#user.isWanted || this.#user.mayReconnect(event)) return null
+    if (event === null || !this.#user.owner.shouldConnect || this.#user.mayReconnect(event)) return null
     return { name: 'denied', code: event.code, reason: event.reason }
   }
 
   #whatFollows(state: Extract<State, { name: 'open' | 'connecting' }>, event: CloseEvent | null): State {
-    if (!this.#user.isWanted) return { name: 'offline' }
+    const { owner } = this.#user
+    if (!owner.shouldConnect) return { name: 'offline' }
     const { clock, page } = this.#context
     const now = clock.now()
     const syncedFor = state.name === 'open' && state.progress === 'synced' ? now - state.since : null
-    const ended = { code: event?.code ?? 0, syncedFor }
-    const delay = this.#backoff.after(ended, this.#user.maxBackoffTime, page.isHidden)
-    return { name: 'waiting', attempt: this.#backoff.failures, retryAt: now + delay }
+    const failures = (this.#failures += 1)
+    const delay = backoff(
+      { code: event?.code ?? 0, syncedFor },
+      { failures, maximum: owner.maxBackoffTime, isHidden: page.isHidden, chance: this.#context.random() },
+    )
+    return { name: 'waiting', attempt: failures, retryAt: now + delay }
   }
 
   #enter(state: State): void {
@@ -364,9 +379,11 @@ export class Link {
     const { clock } = this.#context
     this.#cancelTimer = clock.after(time - clock.now(), () => {
       this.#cancelTimer = null
-      const state = this.#state
-      // We stood still (a suspended machine, a blocked thread): the answer may be waiting to be read. Ask again.
-      if (state.name === 'open' && clock.now() - time > STALL_MS) {
+      const state = this.#open
+      // We stood still (a suspended machine, a blocked thread): the answer may be waiting to be read. Ask again; once, since
+      // all timers of a page nobody looks at may be late.
+      if (state?.hasStalled === false && clock.now() - time > STALL_MS) {
+        state.hasStalled = true
         state.heardAt = clock.now() - this.#timing.heartbeat / 2
         state.askedAt = null
       }

@@ -3,9 +3,8 @@ import type { Tabs } from './environment.ts'
 interface NeighbourOptions {
   /** Null: they are none of our business. */
   readonly tabs: Tabs | null
-  readonly channel: string
-  /** Whom not to tell what we have said ourselves. */
-  readonly origin: object
+  /** Is not told what it has said itself. */
+  readonly owner: { readonly bcChannel: string }
   readonly hear: (message: Uint8Array) => void
 }
 
@@ -24,9 +23,9 @@ export class Neighbours {
 
   /** Joins them, or does so once more. @param introduce what they are told first */
   join(introduce: () => readonly Uint8Array[]): void {
-    const { tabs, channel, origin, hear } = this.#options
+    const { tabs, owner, hear } = this.#options
     if (tabs === null) return
-    this.#leave ??= tabs.subscribe(channel, origin, hear)
+    this.#leave ??= tabs.subscribe(owner.bcChannel, owner, hear)
     for (const message of introduce()) this.tell(message)
   }
 
@@ -36,7 +35,7 @@ export class Neighbours {
   }
 
   tell(message: Uint8Array): void {
-    const { tabs, channel, origin } = this.#options
-    if (this.#leave) tabs?.publish(channel, origin, message)
+    const { tabs, owner } = this.#options
+    if (this.isJoined) tabs?.publish(owner.bcChannel, owner, message)
   }
 }

@@ -8,7 +8,10 @@ export interface TokenContext {
   readonly reason: 'connect' | 'expiring' | 'rejected'
 }
 
-export type TokenSource = string | ((context: TokenContext) => string | Promise<string>)
+type Token = string | null | undefined
+
+/** What a function gives is a token, or null or undefined: the application has none. */
+export type TokenSource = string | ((context: TokenContext) => Token | Promise<Token>)
 
 /** The options of y-websocket 3.1, with its defaults, and what is added to them. */
 export interface ProviderOptions<Provider> {
@@ -16,7 +19,7 @@ export interface ProviderOptions<Provider> {
   readonly connect?: boolean | undefined
   /** Presence. Default: a new one for the document, which is destroyed with the provider. */
   readonly awareness?: Awareness | undefined
-  /** Query parameters of the URL, behind our own `v`; read again for every connection. */
+  /** Query parameters of the URL, before our own `hello`; read again for every connection. */
   readonly params?: Record<string, string> | undefined
   /** WebSocket subprotocols. */
   readonly protocols?: string[] | undefined
@@ -79,8 +82,17 @@ const defaults = () => ({
   WebSocketPolyfill: null as SocketClass | null,
 })
 
-/** The least that makes sense. */
-const minimums = { flushDelay: 0, awarenessThrottle: 0, heartbeat: 1_000, connectTimeout: 1 } as const
+/** The least that makes sense of what is a number. */
+const minimums = {
+  resyncInterval: -1,
+  maxBackoffTime: 1,
+  flushDelay: 0,
+  awarenessThrottle: 0,
+  heartbeat: 1_000,
+  connectTimeout: 1,
+} as const
+/** Milliseconds: timers take 31 bits, and end at once when they are given more. */
+const MAXIMUM = 2 ** 31 - 1
 
 export interface CompleteOptions extends Readonly<Omit<ReturnType<typeof defaults>, 'persistence'>> {
   readonly persistence: StoreOpener | null
@@ -94,8 +106,9 @@ export function completeOptions<Provider>(given: ProviderOptions<Provider>, envi
   }
   for (const [option, minimum] of Object.entries(minimums)) {
     const value = options[option as keyof typeof minimums]
-    if (value === 'auto' || value >= minimum) continue // NaN is not either
-    throw new InvalidOptionError(option, `${option} must be ${minimum} or more`)
+    if (value === 'auto' && option === 'flushDelay') continue
+    const isNumber = typeof value === 'number' && value >= minimum && value <= MAXIMUM // NaN is neither
+    if (!isNumber) throw new InvalidOptionError(option, `${option} must be from ${minimum} to ${MAXIMUM}`)
   }
   return { ...options, persistence: storeOpener(options.persistence, environment) }
 }

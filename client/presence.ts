@@ -2,6 +2,8 @@ import type { Awareness } from 'y-protocols/awareness'
 import { removeAwarenessStates } from 'y-protocols/awareness'
 import type { ClientClock } from './environment.ts'
 import { later } from './later.ts'
+import type { Neighbours } from './neighbours.ts'
+import type { CompleteOptions } from './options.ts'
 import { attempt } from './report.ts'
 import type { Uploads } from './uploads.ts'
 import { presence } from './wire.ts'
@@ -18,15 +20,14 @@ interface Changes {
 export interface PresenceOptions {
   readonly awareness: Awareness
   /** Marks what came from others, in the events of `awareness`. */
-  readonly origin: object
+  readonly owner: object
   readonly clock: ClientClock
-  /** Milliseconds between two messages. */
-  readonly throttle: number
+  /** `awarenessThrottle`: milliseconds between two messages. */
+  readonly options: Pick<CompleteOptions, 'awarenessThrottle'>
   readonly uploads: Pick<Uploads, 'isFull'>
+  readonly neighbours: Pick<Neighbours, 'tell'>
   /** To the server and the other tabs. */
-  readonly send: (message: Uint8Array) => void
-  /** To the other tabs only. */
-  readonly tell: (message: Uint8Array) => void
+  readonly say: (message: Uint8Array) => void
 }
 
 /** Our own presence, told to others at most every `throttle`; that of others is not ours to repeat. */
@@ -77,9 +78,9 @@ export class Presence {
 
   /** Nobody is known to be there any more. */
   forgetOthers(): void {
-    const { awareness, origin } = this.#options
+    const { awareness, owner } = this.#options
     const others = [...awareness.states.keys()].filter((client) => client !== awareness.clientID)
-    attempt(() => removeAwarenessStates(awareness, others, origin))
+    attempt(() => removeAwarenessStates(awareness, others, owner))
   }
 
   destroy(): void {
@@ -92,34 +93,34 @@ export class Presence {
    * cursor comes when its text does. Not so when the last was told less than half a throttle ago.
    */
   ride(messages: Uint8Array[]): void {
-    const { clock, throttle, tell } = this.#options
-    if (this.#cancel === null || clock.now() < this.#sentAt + throttle / 2) return
+    const { clock, options, neighbours } = this.#options
+    if (this.#cancel === null || clock.now() < this.#sentAt + options.awarenessThrottle / 2) return
     // An application may show what cannot be encoded: its edits leave all the same.
     attempt(() => {
       const own = this.#take()
       messages.push(own)
-      tell(own)
+      neighbours.tell(own)
     })
   }
 
   readonly #onUpdate = ({ added, updated, removed }: Changes, from: unknown): void => {
-    const { awareness, origin, clock, throttle } = this.#options
+    const { awareness, owner, clock, options } = this.#options
     const self = awareness.clientID
     // Somebody said that we are gone; awareness has raised our clock and kept the state, which others must hear.
     const isWronged = removed.includes(self) && !this.#isAway && awareness.getLocalState() !== null
-    const isOurs = from !== origin && [...added, ...updated, ...removed].includes(self)
+    const isOurs = from !== owner && [...added, ...updated, ...removed].includes(self)
     if ((!isOurs && !isWronged) || this.#cancel !== null) return
     // At the end of the turn edits leave, and usually take it along: a timer that is not needed still wakes Node up.
     this.#cancel = later(clock, 0, () => {
-      this.#cancel = later(clock, this.#sentAt + throttle - clock.now(), this.#send)
+      this.#cancel = later(clock, this.#sentAt + options.awarenessThrottle - clock.now(), this.#send)
     })
   }
 
   readonly #send = (): void => {
-    const { clock, uploads, send } = this.#options
+    const { clock, uploads, say } = this.#options
     // The edits that wait for the network would have to go before it, one frame each.
     if (uploads.isFull) this.#cancel = later(clock, FULL_POLL_MS, this.#send)
-    else send(this.#take())
+    else say(this.#take())
   }
 
   /** What nobody has set is at clock 0, which every receiver drops. */

@@ -3,6 +3,7 @@ import type { ClientClock, Page } from './environment.ts'
 import { AccessDeniedError, DestroyedError, ReadOnlyError } from './errors.ts'
 import type { ProviderEvents } from './events.ts'
 import type { Link } from './link.ts'
+import type { CompleteOptions } from './options.ts'
 import type { Scope, SyncStatus } from './status.ts'
 import type { Uploads } from './uploads.ts'
 import { Waiters } from './waiters.ts'
@@ -11,12 +12,12 @@ import { Waiters } from './waiters.ts'
 const STUCK_MS = 10_000
 
 export interface ProgressParts<Provider> {
-  readonly provider: Pick<ObservableV2<ProviderEvents<Provider>>, 'emit'>
+  readonly owner: Pick<ObservableV2<ProviderEvents<Provider>>, 'emit'>
   readonly uploads: Uploads
   readonly link: Link
   readonly clock: ClientClock
   readonly page: Page
-  readonly preventsClose: boolean
+  readonly options: Pick<CompleteOptions, 'preventUnsavedChanges'>
 }
 
 /** How far a document is synchronised and saved, as the application is told. */
@@ -28,7 +29,8 @@ export class Progress<Provider> {
   #scope: Scope = 'read-write'
   #savedAfter: number | null = null
   /** What the last events said. */
-  #told = { unsaved: 0, status: '' }
+  #toldUnsaved = 0
+  #toldStatus = ''
   #allowClose: (() => void) | null = null
   #cancelLook: (() => void) | null = null
 
@@ -74,10 +76,11 @@ export class Progress<Provider> {
   /** @param device may hold edits of an earlier page, which count as made before the call */
   async whenSaved(signal: AbortSignal | undefined, device: { readonly isRead: boolean } | null): Promise<void> {
     const { uploads } = this.#parts
-    const isRead = (): boolean => device?.isRead !== false
+    // In any case to the end of this turn: what a transaction writes is counted when Yjs has called its observers, too.
+    await this.#saveWaiters.wait(() => device?.isRead !== false || this.#obstacle() !== null, signal)
     const error = this.#obstacle() ?? (this.#scope === 'readonly' ? new ReadOnlyError() : null)
-    if (error !== null && !(uploads.isSaved && isRead())) throw error
-    if (!isRead()) return this.#saveWaiters.wait(isRead, signal).then(() => this.whenSaved(signal, device))
+    // After the end nothing is counted, so that nothing is known.
+    if (error && (error instanceof DestroyedError || !uploads.isSaved)) throw error
     const version = uploads.made
     const saved = this.#saveWaiters.wait(() => uploads.saved >= version, signal)
     uploads.prove()
@@ -87,9 +90,9 @@ export class Progress<Provider> {
   setSynced(isSynced: boolean): void {
     if (this.#isSynced === isSynced) return
     this.#isSynced = isSynced
-    const { provider } = this.#parts
-    provider.emit('synced', [isSynced])
-    provider.emit('sync', [isSynced])
+    const { owner } = this.#parts
+    owner.emit('synced', [isSynced])
+    owner.emit('sync', [isSynced])
     this.#syncWaiters.check()
     this.tell()
   }
@@ -97,34 +100,34 @@ export class Progress<Provider> {
   setScope(scope: Scope): void {
     if (scope === this.#scope) return
     this.#scope = scope
-    this.#parts.provider.emit('scope', [scope])
+    this.#parts.owner.emit('scope', [scope])
     if (scope === 'readonly') this.#saveWaiters.rejectAll(() => new ReadOnlyError())
   }
 
   /** Edits were made or saved. */
   count(savedAfter: number | null): void {
-    const { provider, uploads } = this.#parts
+    const { owner, uploads } = this.#parts
     this.#savedAfter = savedAfter ?? this.#savedAfter
     this.#saveWaiters.check()
     const unsaved = uploads.made - uploads.saved
-    if (unsaved === this.#told.unsaved) return
-    this.#told.unsaved = unsaved
+    if (unsaved === this.#toldUnsaved) return
+    this.#toldUnsaved = unsaved
     this.#guardPage(unsaved > 0)
-    provider.emit('unsaved-changes', [unsaved])
-    if (uploads.isSaved) provider.emit('saved', [])
+    owner.emit('unsaved-changes', [unsaved])
+    if (uploads.isSaved) owner.emit('saved', [])
     this.tell()
   }
 
   /** Tells the application if the connection or anything else has changed, or nothing has for too long. */
   tell(): void {
-    const { uploads, link, provider, clock } = this.#parts
-    const since = uploads.unsavedSince
-    const left = since === null ? STUCK_MS : since + STUCK_MS - clock.now()
-    if (since !== null && left > 0) this.#lookIn(left)
-    const status = `${link.isOpen}${this.#isSynced}${since === null}${left > 0}`
-    if (status === this.#told.status) return
-    this.#told.status = status
-    provider.emit('sync-status', [this.syncStatus])
+    const { syncStatus } = this
+    const { connected, receivedInitialSync, localUpdatesSynced, localUpdatesAge, status } = syncStatus
+    const left = STUCK_MS - localUpdatesAge
+    if (!localUpdatesSynced && left > 0) this.#lookIn(left)
+    const told = [connected, receivedInitialSync, localUpdatesSynced, status].join()
+    if (told === this.#toldStatus) return
+    this.#toldStatus = told
+    this.#parts.owner.emit('sync-status', [syncStatus])
   }
 
   #lookIn(milliseconds: number): void {
@@ -155,10 +158,10 @@ export class Progress<Provider> {
   }
 
   #guardPage(isUnsaved: boolean): void {
-    const { preventsClose, page } = this.#parts
+    const { options, page } = this.#parts
     if (!isUnsaved) {
       this.#allowClose?.()
       this.#allowClose = null
-    } else if (preventsClose) this.#allowClose ??= page.preventClose()
+    } else if (options.preventUnsavedChanges) this.#allowClose ??= page.preventClose()
   }
 }

@@ -2,7 +2,6 @@ import { ObservableV2 } from 'lib0/observable'
 import { encodeQueryParams } from 'lib0/url'
 import { Awareness } from 'y-protocols/awareness'
 import type { Doc } from 'yjs'
-import type { SocketLike } from './environment.ts'
 import type { ProviderEvents } from './events.ts'
 import { completeOptions } from './options.ts'
 import type { ProviderOptions } from './options.ts'
@@ -44,7 +43,8 @@ export class WebsocketProvider extends ObservableV2<ProviderEvents<WebsocketProv
   readonly awareness: Awareness
   /** Name of the channel that joins the tabs of one browser. */
   readonly bcChannel: string
-  readonly protocols: string[]
+  /** WebSocket subprotocols; what is changed here holds for the next connection. */
+  protocols: string[]
   readonly disableBc: boolean
   /** Query parameters; what is changed here holds for the next connection. */
   params: Record<string, string>
@@ -92,8 +92,9 @@ export class WebsocketProvider extends ObservableV2<ProviderEvents<WebsocketProv
     return `${this.serverUrl}/${this.roomname}${query && `?${query}`}`
   }
 
-  get ws(): SocketLike | null {
-    return this.#room.link.socket
+  /** With `multiplex`, a part of the shared socket which has only what this class needs of one. */
+  get ws(): WebSocket | null {
+    return this.#room.link.socket as WebSocket | null
   }
 
   get wsconnected(): boolean {

@@ -32,51 +32,60 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   readonly traffic = { bytesIn: 0, bytesOut: 0, framesIn: 0, framesOut: 0, reconnects: 0 }
   readonly neighbours: Neighbours
   readonly changes: Changes
-  readonly #provider: Provider
-  readonly #options: CompleteOptions
-  readonly #environment: Environment
+  readonly owner: Provider
+  readonly #parts: DialParts & Environment
   readonly #presence: Presence
   readonly #tokens: Tokens
-  readonly #dialParts: DialParts
   readonly #ends: (() => void)[] = []
   /** Whether there has been a connection: others remember us as gone. */
   #hasConnected = false
 
-  constructor(provider: Provider, options: CompleteOptions, environment: Environment) {
-    const { clock, page, tabs } = environment
-    const { doc, awareness, roomname, bcChannel: channel } = provider
+  constructor(owner: Provider, options: CompleteOptions, environment: Environment) {
+    const { clock } = environment
+    const { doc, awareness, roomname } = owner
     const failure = (error: unknown): void => this.onFailure(error)
-    this.#provider = provider
-    this.#options = options
-    this.#environment = environment
-    this.uploads = new Uploads(clock, options.flushDelay, (savedAfter) => this.#onUploads(savedAfter))
-    this.link = new Link(environment, options, this)
-    this.#tokens = new Tokens(options.token, clock, { renewed: (token) => this.session.sendToken(token), failure })
-    this.#dialParts = { owner: provider, options, environment, tokens: this.#tokens, failure }
+    this.owner = owner
+    const uploads = new Uploads(clock, options.flushDelay, (savedAfter) => this.#onUploads(savedAfter))
+    const link = new Link(environment, options, this)
+    const tokens = new Tokens(options.token, clock, { renewed: (token) => this.session.sendToken(token), failure })
     const hear = (message: Uint8Array): void => this.#receive(message, 'tab')
-    this.neighbours = new Neighbours({ tabs: options.disableBc ? null : tabs, channel, origin: provider, hear })
-    const { uploads, link, neighbours } = this
-    const { awarenessThrottle: throttle, persistence, preventUnsavedChanges: preventsClose } = options
+    const neighbours = new Neighbours({ tabs: options.disableBc ? null : environment.tabs, owner, hear })
+    const { persistence } = options
     const say = (message: Uint8Array): void => this.#say(message)
-    const tell = (message: Uint8Array): void => neighbours.tell(message)
-    const presence = new Presence({ awareness, clock, throttle, origin: provider, uploads, send: say, tell })
-    const progress = new Progress({ provider, uploads, link, clock, page, preventsClose })
-    const { multiplex: isHocuspocus } = options
-    const parts = { doc, awareness, clock, uploads, link, origin: provider, isHocuspocus, presence, progress }
-    const session = new Session(parts, this)
-    const open = persistence === null ? null : async () => persistence(roomname, provider.serverUrl)
-    this.changes = new Changes({ doc, clock, uploads, origin: provider, session, neighbours, open, failure })
+    const parts = {
+      ...environment,
+      environment,
+      owner,
+      doc,
+      awareness,
+      options,
+      uploads,
+      link,
+      tokens,
+      neighbours,
+      failure,
+      say,
+    }
+    const presence = new Presence(parts)
+    const progress = new Progress(parts)
+    const session = new Session({ ...parts, presence, progress }, this)
+    const open = persistence === null ? null : async () => persistence(roomname, owner.serverUrl)
+    this.changes = new Changes({ ...parts, session, open })
+    this.#parts = parts
+    this.#tokens = tokens
     this.#presence = presence
+    this.uploads = uploads
+    this.link = link
+    this.neighbours = neighbours
     this.progress = progress
     this.session = session
   }
 
   start(): void {
-    const { page, clock } = this.#environment
-    const { resyncInterval } = this.#options
+    const { page, clock, options } = this.#parts
     const resync = (): void => void (this.session.hasBegun && this.session.request(null))
     this.#ends.push(page.watch(this.#onPage))
-    if (resyncInterval > 0) this.#ends.push(repeat(clock, resyncInterval, resync))
+    if (options.resyncInterval > 0) this.#ends.push(repeat(clock, options.resyncInterval, resync))
     this.changes.start()
   }
 
@@ -89,6 +98,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   disconnect(): void {
     this.disconnectTabs()
     this.link.disconnect()
+    this.#tokens.forget()
   }
 
   connectTabs(): void {
@@ -121,41 +131,25 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
     this.session.read(messageType, decoder, () => encoder, emitSynced ? 'server' : 'tab')
   }
 
-  get isWanted(): boolean {
-    return this.#provider.shouldConnect
-  }
-
-  get maxBackoffTime(): number {
-    return this.#provider.maxBackoffTime
-  }
-
-  get answers(): boolean {
-    return this.session.isOurs
-  }
-
   dial(): SocketLike | Promise<SocketLike> {
-    return dial(this.#dialParts)
+    return dial(this.#parts)
   }
 
   mayReconnect(event: CloseEvent): boolean {
-    if (this.#provider.shouldReconnect(event, this.#provider)) return true
-    return isUnauthorised(event.code) && this.#tokens.refused()
-  }
-
-  askForSign(): void {
-    this.session.askForSign()
+    const hasHope = isUnauthorised(event.code) && this.#tokens.refused()
+    return this.owner.shouldReconnect(event, this.owner) || hasHope
   }
 
   onChange(status: LinkStatus): void {
-    if (status.name === 'connecting') this.#provider.emit('status', [{ status: 'connecting' }])
-    this.#provider.emit('link', [status])
+    if (status.name === 'connecting') this.owner.emit('status', [{ status: 'connecting' }])
+    if (status === this.link.status) this.owner.emit('link', [status])
   }
 
   onOpen(): void {
     const isReturn = this.#hasConnected
     this.#hasConnected = true
     if (isReturn) this.traffic.reconnects += 1
-    this.#provider.emit('status', [{ status: 'connected' }])
+    this.owner.emit('status', [{ status: 'connected' }])
     this.progress.tell()
     if (this.link.isOpen) this.#greet(isReturn)
   }
@@ -167,54 +161,55 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   }
 
   onError(event: Event): void {
-    this.#provider.emit('connection-error', [event, this.#provider])
+    this.owner.emit('connection-error', [event, this.owner])
   }
 
   onClose(event: CloseEvent | null, wasOpen: boolean): void {
     if (!this.progress.isSynced) this.#tokens.forget()
     this.session.end()
-    this.#provider.emit('connection-close', [event, this.#provider])
+    this.owner.emit('connection-close', [event, this.owner])
     this.progress.setSynced(false)
     if (!wasOpen) return
     this.#presence.forgetOthers()
-    this.#provider.emit('status', [{ status: 'disconnected' }])
+    this.owner.emit('status', [{ status: 'disconnected' }])
     this.progress.tell()
   }
 
   onFailure(error: unknown, code: ProviderErrorCode = 'MALFORMED_FRAME', message = 'bad message'): void {
-    this.#provider.emit('error', [error instanceof ProviderError ? error : new ProviderError(code, message, error)])
+    this.owner.emit('error', [error instanceof ProviderError ? error : new ProviderError(code, message, error)])
   }
 
   onDenied({ code, reason }: CloseEvent): void {
-    this.#provider.shouldConnect = false
+    this.owner.shouldConnect = false
     this.progress.rejectAll(() => new AccessDeniedError(reason, code))
-    this.#provider.emit('closed', [{ code, reason }, this.#provider])
+    this.owner.emit('closed', [{ code, reason }, this.owner])
   }
 
   /** Nothing may go before the first words: they tell the server which protocol this is. */
   send(message: Uint8Array): void {
     if (!this.session.hasBegun) return
-    this.#count('out', message)
     this.link.send(message)
+    this.#count('out', message) // whoever looks on may ask at once whether it is saved
   }
 
   onSynced(): void {
     this.progress.setSynced(true)
     this.link.synced()
+    this.session.awaitQuestion()
     this.#tokens.accepted()
   }
 
   onScope(scope: Scope, isGranted: boolean): void {
-    if (isGranted) this.#provider.emit('authenticated', [{ scope }])
+    if (isGranted) this.owner.emit('authenticated', [{ scope }])
     this.progress.setScope(scope)
   }
 
   onRefused(reason: string): void {
-    this.#provider.emit('authentication-failed', [{ reason }]) // the close code that follows tells what to do
+    this.owner.emit('authentication-failed', [{ reason }]) // the close code that follows tells what to do
   }
 
   onRoundTrip(milliseconds: number): void {
-    this.#provider.emit('rtt', [milliseconds])
+    this.owner.emit('rtt', [milliseconds])
   }
 
   #receive(data: Uint8Array, from: Source): void {
@@ -230,9 +225,9 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
   }
 
   readonly #read: MessageReader = (type, decoder, reply, from) => {
-    const handler = this.#provider.messageHandlers[type]
+    const handler = this.owner.messageHandlers[type]
     if (handler === undefined || handler === this.handle) return this.session.read(type, decoder, reply, from)
-    attempt(() => handler(reply(), decoder, this.#provider, from === 'server', type))
+    attempt(() => handler(reply(), decoder, this.owner, from === 'server', type))
     return false // who knows how much of the frame it has read
   }
 
@@ -257,7 +252,7 @@ export class Room<Provider extends RoomOwner<Provider>> implements LinkUser, Ses
       traffic.framesOut += 1
       traffic.bytesOut += bytes.length
     }
-    this.#provider.emit('frame', [{ direction, bytes }])
+    this.owner.emit('frame', [{ direction, bytes }])
   }
 
   /** To everybody there is. */

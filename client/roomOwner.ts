@@ -24,6 +24,7 @@ export interface RoomOwner<Provider> extends Pick<ObservableV2<ProviderEvents<Pr
   readonly bcChannel: string
   readonly messageHandlers: MessageHandler<Provider>[]
   params: Record<string, string>
+  protocols: string[]
   maxBackoffTime: number
   shouldConnect: boolean
   shouldReconnect: (event: CloseEvent, provider: Provider) => boolean

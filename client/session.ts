@@ -10,9 +10,10 @@ import { FEATURE_DURABLE, HELLO_TYPE } from '../shared/wire/hello.ts'
 import type { Changes } from './changes.ts'
 import type { ClientClock } from './environment.ts'
 import type { Link } from './link.ts'
+import type { CompleteOptions } from './options.ts'
 import type { Presence } from './presence.ts'
 import type { Progress } from './progress.ts'
-import { attempt, report } from './report.ts'
+import { report } from './report.ts'
 import type { AckLevel, Scope } from './status.ts'
 import type { Uploads, UploadTarget } from './uploads.ts'
 import * as wire from './wire.ts'
@@ -38,21 +39,23 @@ export interface SessionUser {
   onScope(scope: Scope, isGranted: boolean): void
   onRefused(reason: string): void
   onRoundTrip(milliseconds: number): void
-  readonly changes: Pick<Changes, 'sendingAll' | 'received'>
+  /** What was said cannot be read. */
+  onFailure(error: unknown): void
+  readonly changes: Pick<Changes, 'sendingAll' | 'received' | 'told'>
 }
 
 export interface SessionParts {
   readonly doc: Doc
   readonly awareness: Awareness
   /** Marks what came from others, in the events of document and presence. */
-  readonly origin: object
+  readonly owner: object
   readonly clock: ClientClock
   readonly uploads: Uploads
   readonly presence: Presence
   readonly link: Link
   readonly progress: Pick<Progress<unknown>, 'scope'>
-  /** Whether the server speaks Hocuspocus' dialect. */
-  readonly isHocuspocus: boolean
+  /** `multiplex`: the server speaks Hocuspocus' dialect. */
+  readonly options: Pick<CompleteOptions, 'multiplex'>
 }
 
 /** An update that is counted and has not been confirmed. */
@@ -90,8 +93,8 @@ export class Session implements UploadTarget {
   #roundTrip: number | null = null
   /** SyncStep1 messages not answered yet: for each, the edit its answer proves received; null: none. */
   #requests: (number | null)[] = []
-  /** The oldest question without an answer. */
-  #question: Question | null = null
+  /** Those without an answer, oldest first. */
+  #questions: Question[] = []
   #cancelTelling: (() => void) | null = null
   #source: Source | null = null
 
@@ -139,11 +142,10 @@ export class Session implements UploadTarget {
   /** Says the first words on a new connection. */
   begin(isReturn: boolean): void {
     this.#hasBegun = true
-    this.#ask(true)
-    this.request(null)
+    this.request(null, true)
     // It goes with our answer to the server's question, when we know whether it takes both in one frame.
     this.#parts.presence.arrive(isReturn, ARRIVAL_MS)
-    if (this.#early !== null) this.#upload(this.#early)
+    if (this.#early) this.#upload(this.#early)
   }
 
   /** What the other tabs are told first: they get everything, and are asked for everything. */
@@ -154,7 +156,8 @@ export class Session implements UploadTarget {
   }
 
   /** Asks for everything we lack. */
-  request(proves: number | null): void {
+  request(proves: number | null, isQuick = false): void {
+    this.#ask(isQuick)
     this.#requests.push(proves)
     this.#user.send(wire.syncStep1(encodeStateVector(this.#parts.doc)))
   }
@@ -168,7 +171,7 @@ export class Session implements UploadTarget {
     this.#cancelTelling?.()
     this.#cancelTelling = null
     this.#requests = []
-    this.#question = null
+    this.#questions = []
     this.#uploads = []
     this.#parts.uploads.leave()
   }
@@ -188,13 +191,13 @@ export class Session implements UploadTarget {
 
   /** A token that replaces the last one, for servers that have said, on this connection, that they know such a message. */
   sendToken(token: string): void {
-    if (this.#parts.isHocuspocus || (this.#isHeard && this.isOurs)) this.#user.send(wire.auth(token))
+    if (this.#parts.options.multiplex || (this.#isHeard && this.isOurs)) this.#user.send(wire.auth(token))
   }
 
   askForProof(version: number): void {
+    if (!this.isOurs) return this.request(version)
     this.#ask(false)
-    if (this.isOurs) this.#user.send(wire.probe(version))
-    else this.request(version)
+    this.#user.send(wire.probe(version))
   }
 
   /** Reads everything in a frame. @returns what is to be sent back */
@@ -215,11 +218,10 @@ export class Session implements UploadTarget {
 
   /** Our server's first message on a connection is a hello; nobody else ever sends one. */
   #recognise(type: number): void {
-    if (!this.#isHeard && type !== HELLO_TYPE) {
-      this.#level = 'received'
-      this.#isOurs = false
-    }
+    if (this.#isHeard) return
     this.#isHeard = true
+    this.#isOurs = type === HELLO_TYPE
+    if (!this.#isOurs) this.#level = 'received'
   }
 
   /** What every y-websocket client understands. */
@@ -244,24 +246,30 @@ export class Session implements UploadTarget {
       case wire.messageAuth:
         this.#readAuth(decoder)
         return true
-      case wire.messageProbe:
-        this.#answered()
-        this.#parts.uploads.confirm(readVarUint(createDecoder(readVarUint8Array(decoder))))
-        return true
-      case wire.messageConfirmation:
-        this.#confirm(readVarUint(createDecoder(readVarUint8Array(decoder))))
-        return true
-      case HELLO_TYPE:
-        this.#readHello(createDecoder(readVarUint8Array(decoder)))
-        return true
       case wire.messageSyncStatus:
         // Acknowledgements are not counted: which upload one is for can be known by a question only.
-        if (!this.#parts.isHocuspocus) return false // elsewhere the number may mean anything
+        if (!this.#parts.options.multiplex) return false // elsewhere the number may mean anything
         if (readVarUint(decoder) === 0) this.#user.onScope('readonly', false)
         return true
       default:
-        return false
+        return this.#isOurs && this.#readOurs(type, decoder)
     }
+  }
+
+  /** What only our server says: nothing that anybody else says under these numbers is a proof. */
+  #readOurs(type: number, decoder: Decoder): boolean {
+    if (type !== HELLO_TYPE && type !== wire.messageProbe && type !== wire.messageConfirmation) return false
+    const payload = createDecoder(readVarUint8Array(decoder))
+    const number = readVarUint(payload) // of a hello the version: what is known of 1 holds for all
+    if (type === HELLO_TYPE) {
+      this.#measure() // it is said within 10 ms, whatever has to be loaded before the rest
+      this.#level = readVarUint(payload) & FEATURE_DURABLE ? 'durable' : 'received'
+    } else if (type === wire.messageConfirmation) this.#confirm(number)
+    else {
+      this.#answered()
+      this.#parts.uploads.confirm(number)
+    }
+    return true
   }
 
   #readSync(decoder: Decoder, reply: () => Encoder, from: Source): void {
@@ -292,10 +300,10 @@ export class Session implements UploadTarget {
 
   /** With our presence, if that waits to be told. */
   #tell(messages: Uint8Array[]): void {
-    const { presence, isHocuspocus } = this.#parts
+    const { presence, options } = this.#parts
     presence.ride(messages)
     // Others read no further than the first message of a frame.
-    const isJoint = this.isOurs && !isHocuspocus && messages.length > 1
+    const isJoint = this.isOurs && !options.multiplex && messages.length > 1
     for (const frame of isJoint ? [wire.join(messages)] : messages) this.#user.send(frame)
   }
 
@@ -304,12 +312,16 @@ export class Session implements UploadTarget {
     this.#answered()
     if (!this.#hasBegun) return // whoever looks on has ended the connection
     const proven = this.#requests.shift()
-    if (typeof proven === 'number') this.#parts.uploads.confirm(proven)
-    if (!this.#isLive) this.#cancelTelling ??= this.#parts.clock.after(QUESTION_MS, () => this.#tellUnasked())
+    if (proven) this.#parts.uploads.confirm(proven)
     this.#user.onSynced()
   }
 
-  /** A server that never asks what it lacks is told all the same. */
+  /** The document is in sync. A server that never asks what it lacks is told all the same. */
+  awaitQuestion(): void {
+    if (this.#isLive || !this.#hasBegun) return
+    this.#cancelTelling ??= this.#parts.clock.after(QUESTION_MS, () => this.#tellUnasked())
+  }
+
   #tellUnasked(): void {
     this.#isLive = true
     const { uploads, doc } = this.#parts
@@ -318,21 +330,29 @@ export class Session implements UploadTarget {
   }
 
   #applyPresence(states: Uint8Array): void {
-    const { awareness, origin } = this.#parts
-    attempt(() => applyAwarenessUpdate(awareness, states, origin))
+    const { awareness, owner } = this.#parts
+    try {
+      applyAwarenessUpdate(awareness, states, owner)
+    } catch (error) {
+      if (wire.isPresence(states)) report(error)
+      else this.#user.onFailure(error)
+    }
   }
 
   #apply(update: Uint8Array, from: Source): void {
     this.#source = from
     try {
-      applyUpdate(this.#parts.doc, update, this.#parts.origin)
+      applyUpdate(this.#parts.doc, update, this.#parts.owner)
     } catch (error) {
       decodeUpdate(update) // throws as well when it cannot be read: then the document lacks what is in it
       report(error) // Yjs calls the application's observers, too, and is done when one of them throws
     } finally {
       this.#source = null
     }
-    if (from === 'server') this.#user.changes.received(update)
+    const { changes } = this.#user
+    const { store } = this.#parts.doc
+    if (from === 'server') changes.received(update)
+    else if (store.pendingStructs ?? store.pendingDs) changes.told(update)
   }
 
   /** `02`: granted. Else denied, by y-websocket servers with `00`. */
@@ -350,13 +370,6 @@ export class Session implements UploadTarget {
     if (wasRefused && this.isWritable) this.#parts.link.drop()
   }
 
-  #readHello(payload: Decoder): void {
-    this.#measure() // it is said within 10 ms, whatever has to be loaded before the rest
-    readVarUint(payload) // the version: what is known of 1 holds for all
-    this.#level = readVarUint(payload) & FEATURE_DURABLE ? 'durable' : 'received'
-    this.#isOurs = true
-  }
-
   /** So many more are saved. */
   #confirm(count: number): void {
     const newest = this.#uploads.splice(0, count).pop()
@@ -366,12 +379,12 @@ export class Session implements UploadTarget {
   }
 
   #ask(isQuick: boolean): void {
-    this.#question ??= { at: this.#parts.clock.now(), sent: this.#parts.link.bytesSent, isQuick }
+    this.#questions.push({ at: this.#parts.clock.now(), sent: this.#parts.link.bytesSent, isQuick })
   }
 
   #measure(): void {
-    const question = this.#question
-    if (question?.isQuick !== true) return
+    const [question] = this.#questions
+    if (!question?.isQuick) return
     question.isQuick = false
     this.#roundTrip = this.#parts.clock.now() - question.at
     this.#user.onRoundTrip(this.#roundTrip)
@@ -379,7 +392,7 @@ export class Session implements UploadTarget {
 
   #answered(): void {
     this.#measure()
-    if (this.#question !== null) this.#parts.link.arrived(this.#question.sent)
-    this.#question = null
+    const question = this.#questions.shift()
+    if (question) this.#parts.link.arrived(question.sent)
   }
 }

@@ -29,7 +29,7 @@ const MALFORMED = new Uint8Array([0x80]).buffer
 /** Whom a part of the socket is for. */
 interface Part {
   readonly url: string
-  readonly room: string
+  readonly owner: { readonly roomname: string }
   /** What is said first, on a connection: that of the address is for all documents. */
   readonly token: string | null
   /** Where the server's wish for another one goes. */
@@ -48,7 +48,9 @@ const trunks = new WeakMap<Environment, readonly Trunk[]>()
  * @param open opens the shared socket when there is none, or none that a second session of this document can have
  */
 export async function openSharedSocket(part: Part, open: () => SocketLike): Promise<SocketLike> {
-  const { url, room, environment } = part
+  const { url, environment } = part
+  const { roomname: room } = part.owner
+  if (room.includes(SESSION_SEPARATOR)) throw new Error('no name for a document') // what follows would be lost
   let trunk = pick(part)
   for (; trunk instanceof Promise; trunk = pick(part)) await trunk
   trunk ??= new Trunk(url, open(), (ended) => forget(environment, ended))
@@ -72,16 +74,16 @@ function forget(environment: Environment, ended: Trunk): void {
 }
 
 /** A promise: when it can be said. Null: a new one is needed. */
-function pick({ url, room, environment }: Part): Trunk | Promise<void> | null {
+function pick({ url, owner, environment }: Part): Trunk | Promise<void> | null {
   const known = trunksOf(environment).filter((trunk) => trunk.url === url)
-  return known.find((trunk) => trunk.takes(room)) ?? known.find((trunk) => !trunk.isHeard)?.heard ?? null
+  return known.find((trunk) => trunk.takes(owner.roomname)) ?? known.find((trunk) => !trunk.isHeard)?.heard ?? null
 }
 
 /** The socket itself. */
 class Trunk {
   readonly socket: SocketLike
   readonly #branches = new Map<string, Branch>()
-  /** Addresses that have been used. */
+  /** Addresses that have been used, and may still be answered. */
   readonly #used = new Set<string>()
   readonly url: string
   readonly #onEnd: (ended: Trunk) => void
@@ -112,9 +114,12 @@ class Trunk {
     return this.#hello
   }
 
-  /** Only our server is known to tell two sessions of one document apart. */
+  /**
+   * Only our server is known to tell two sessions of one document apart. What others answer to one that has left would be
+   * taken for an answer to the next: a document would be in sync with nothing in it.
+   */
   takes(room: string): boolean {
-    return this.#hello !== null || !this.#branches.has(room)
+    return this.#hello !== null || !this.#used.has(room)
   }
 
   /** Whether messages to this address may be for somebody else: what was on its way to who has left is not for the next one. */
@@ -153,6 +158,7 @@ class Trunk {
     if (isHello) this.#hello = message
     this.#isHeard = true
     this.#hear()
+    if (frame[decoder.pos] === wire.messageClose) this.#used.delete(address) // the last that is said to whoever had it
     this.#each((branch) => branch.hear(isHello || branch.address === address ? message : SIGN_OF_LIFE))
   }
 
@@ -199,6 +205,10 @@ class Branch implements SocketLike {
   onerror: ((event: never) => void) | null = null
   onclose: ((event: never) => void) | null = null
   readyState = 0
+  /** Whether anything was said to this document alone. */
+  #isHeard = false
+  /** Only others have been answered: the socket is not dead. */
+  #isPassedOver = false
   readonly address: string
   readonly #trunk: Trunk
   readonly #part: Part
@@ -238,10 +248,19 @@ class Branch implements SocketLike {
   hear(data: ArrayBuffer): void {
     if (this.readyState !== 1) return
     const message = new Uint8Array(data)
+    if (this.#isMeaningless(message)) return
     if (message[0] === wire.messageAuth && message[1] === TOKEN_WANTED) return void this.#sayAgain()
     this.onmessage?.({ data } as never)
     const end = ending(message)
     if (end !== null && this.readyState === 1) this.#leave(end)
+  }
+
+  /** Before anything was said to this document, what others are told does not mean that it will be; a hello is for all. */
+  #isMeaningless(message: Uint8Array): boolean {
+    const isForOthers = message.length === 0
+    this.#isHeard ||= !isForOthers && message[0] !== HELLO_TYPE
+    this.#isPassedOver = !this.#isHeard && (this.#isPassedOver || isForOthers)
+    return isForOthers && this.#isPassedOver
   }
 
   end(event: CloseEvent): void {
@@ -257,12 +276,13 @@ class Branch implements SocketLike {
     this.#trunk.socket.send(frame)
   }
 
-  /** @param code given: the socket is dead, and not only for this document */
+  /** @param code given: the socket is dead, and not only for this document, unless others have been answered */
   close(code?: number): void {
     if (this.readyState > 1) return
-    if (code === undefined) this.send(closeMessage)
+    const isDead = code !== undefined && !this.#isPassedOver
+    if (!isDead) this.send(closeMessage)
     this.readyState = 3
-    this.#trunk.leave(this, code)
+    this.#trunk.leave(this, isDead ? code : undefined)
   }
 
   #say(token: string | null): void {

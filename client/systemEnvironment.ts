@@ -1,6 +1,9 @@
 import * as broadcastChannel from 'lib0/broadcastchannel'
 import type { Environment, Page, PageEvent, SocketClass, StoreOpener, Tabs } from './environment.ts'
 
+/** What there is of it: browsers, workers and Node each have a part. */
+const here: Partial<typeof globalThis> = globalThis
+
 const PAGE_EVENTS = ['online', 'offline', 'pagehide', 'pageshow', 'visibilitychange']
 
 /** What the browser's event means; null: nothing. */
@@ -13,17 +16,16 @@ function meaningOf(event: Event): PageEvent | null {
 
 /** @returns the opposite. In Node, which has no page, neither does anything. */
 function listen(names: readonly string[], listener: (event: Event) => void): () => void {
-  if (typeof addEventListener === 'undefined') return () => undefined
-  for (const name of names) addEventListener(name, listener)
+  for (const name of names) here.addEventListener?.(name, listener)
   return () => {
-    for (const name of names) removeEventListener(name, listener)
+    for (const name of names) here.removeEventListener?.(name, listener)
   }
 }
 
 /** The page, as far as there is one: workers have `online` only. */
 const page: Page = {
   get isHidden() {
-    return typeof document !== 'undefined' && document.hidden
+    return here.document?.hidden === true
   },
   watch: (listener) =>
     listen(PAGE_EVENTS, (event) => {
@@ -71,10 +73,10 @@ export const systemEnvironment: Environment = {
     },
   },
   random: Math.random,
-  webSocket: () => (typeof WebSocket === 'undefined' ? importWs() : WebSocket),
+  webSocket: () => here.WebSocket ?? importWs(),
   page,
   tabs,
   get openStore() {
-    return typeof indexedDB === 'undefined' ? null : openIndexedDb
+    return here.indexedDB ? openIndexedDb : null
   },
 }

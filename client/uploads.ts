@@ -1,3 +1,4 @@
+import { equalFlat } from 'lib0/array'
 import { mergeUpdates } from 'yjs'
 import type { ClientClock } from './environment.ts'
 import { later } from './later.ts'
@@ -184,7 +185,7 @@ export class Uploads {
   /** True when this is an upload coming back, which proves it saved, and nothing new. */
   isEcho(update: Uint8Array): boolean {
     const flight = this.#flights[0]
-    if (!flight?.bytes || !isEqual(flight.bytes, update)) return false
+    if (!flight?.bytes || !equalFlat(flight.bytes, update)) return false
     this.confirm(flight.version)
     return true
   }
@@ -265,8 +266,4 @@ export class Uploads {
     const gap = Math.max(MIN_GAP_MS, Math.min(MAX_GAP_MS, (this.#target?.roundTrip ?? 0) * GAP_PER_ROUND_TRIP))
     return this.#flushedAt + gap - this.#clock.now()
   }
-}
-
-function isEqual(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length && left.every((byte, index) => byte === right[index])
 }

@@ -8,7 +8,7 @@ import {
   writeVarUint8Array,
 } from 'lib0/encoding'
 import type { Awareness } from 'y-protocols/awareness'
-import { encodeAwarenessUpdate } from 'y-protocols/awareness'
+import { encodeAwarenessUpdate, modifyAwarenessUpdate } from 'y-protocols/awareness'
 
 /** The message numbers of y-websocket, under its names. */
 export const messageSync = 0
@@ -47,6 +47,16 @@ export const countedUpdate = (update: Uint8Array): Uint8Array => withBytes([mess
 export function presence(awareness: Awareness, clients: number[], isGone = false): Uint8Array {
   const states = isGone ? new Map() : awareness.states
   return withBytes([messageAwareness], encodeAwarenessUpdate(awareness, clients, states))
+}
+
+/** Whether it can be read; if so, whatever was thrown at it was thrown by an observer of the application. */
+export function isPresence(states: Uint8Array): boolean {
+  try {
+    modifyAwarenessUpdate(states, () => null)
+    return true
+  } catch {
+    return false
+  }
 }
 
 export const queryPresence = new Uint8Array([messageQueryAwareness])

@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '..', '..')
 /** What an application has already. */
 const PEERS = [/^yjs$/, /^y-protocols\//, /^lib0\//]
 /** Imported on demand: with the options `persistence` and `multiplex`, and with tokens from a function. */
-const ON_DEMAND = [/deviceCopy/, /indexedDbStore/, /sharedSocket/, /tokenExpiry/]
+const ON_DEMAND = [/deviceCopy/, /indexedDbStore/, /sharedSocket/, /askedTokens/]
 
 /** Bytes, and gzipped, of what an application's bundler would make of it. */
 async function measure(entry: string, external: readonly RegExp[]): Promise<{ bytes: number; packed: number }> {

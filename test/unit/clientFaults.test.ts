@@ -28,13 +28,23 @@ describe('a frame that cannot be read', () => {
     expect(world.saved).toBe('x')
   })
 
-  test('because of what somebody says about himself is reported to the page, and harms nothing else', async () => {
+  test.each([
+    ['is not JSON', [1, 5, 1, 7, 9, 1, 123]],
+    ['ends too early', [1, 4, 2, 7, 9, 0]],
+  ])('because what somebody says about himself %s is told, and harms nothing else', async (_what, bytes) => {
     const thrown = vi.fn()
     vi.stubGlobal('reportError', thrown)
     const { provider, device, type } = await world.openSynced()
-    world.say(new Uint8Array([1, 5, 1, 7, 9, 1, 123]))
+    const errors: string[] = []
+    provider.on('error', ({ code }) => errors.push(code))
+    world.say(new Uint8Array(bytes))
     await world.pass(10_000)
-    expect([thrown.mock.calls.length, device.network.opened, provider.synced]).toEqual([1, 1, true])
+    expect([errors, thrown.mock.calls, device.network.opened, provider.synced]).toEqual([
+      ['MALFORMED_FRAME'],
+      [],
+      1,
+      true,
+    ])
     type('x')
     await world.pass(100)
     expect(world.saved).toBe('x')

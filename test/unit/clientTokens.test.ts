@@ -11,7 +11,7 @@ import { ClientWorld, ROOM } from './clientWorld.ts'
 let world = new ClientWorld()
 
 beforeAll(loadSharedSockets)
-beforeAll(() => import('../../client/tokenExpiry.ts')) // loaded on demand, in real time
+beforeAll(() => import('../../client/askedTokens.ts')) // loaded on demand, in real time
 
 afterEach(() => {
   world.destroy()
@@ -174,7 +174,7 @@ test('a token that is had twice before its end is known is renewed once, and not
   await tokens.get()
   tokens.forget()
   await tokens.get()
-  await import('../../client/tokenExpiry.ts')
+  await import('../../client/askedTokens.ts')
   await clock.advanceAsync(1)
   expect(clock.timers).toBe(1)
   tokens.destroy()
