@@ -22,7 +22,13 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css',
 }
 
-/** Writes the page as somebody who follows the instructions would: its HTML, and its first program. */
+const stylesOf = (editor: string): string =>
+  blocksOf(`client/docs/${editor}.md`)
+    .filter(({ language }) => language === 'css')
+    .map(({ code }) => code)
+    .join('\n')
+
+/** Writes the page as somebody who follows the instructions would: its HTML, its styles, and its first program. */
 async function follow(editor: string, url: string): Promise<string> {
   const page = `client/docs/${editor}.md`
   const html = blocksOf(page).find(({ language }) => language === 'html')
@@ -34,7 +40,8 @@ async function follow(editor: string, url: string): Promise<string> {
     join(workshop, script),
     program.code.replaceAll(DOCUMENTED_URL, url).replaceAll('my-document', editor),
   )
-  const head = '<!doctype html><meta charset="utf-8" /><link rel="icon" href="data:," />'
+  const styles = `<style>${stylesOf(editor)}</style>`
+  const head = `<!doctype html><meta charset="utf-8" /><link rel="icon" href="data:," />${styles}`
   const file = join(workshop, `${editor}.html`)
   await writeFile(file, `${head}${html.code}<script type="module" src="./${script}"></script>`)
   return file
@@ -98,6 +105,24 @@ describe.skipIf(chromiumPath === undefined)('the five-minute starts', () => {
   const sees = (page: Page, text: string): Promise<void> =>
     expect.poll(() => textOf(page), { timeout: WAIT_MS }).toContain(text)
 
+  /** Where the caret of somebody else stands, whose name is Ada, as seen from the end of the line that ends so. */
+  const caretOf = (page: Page, end: string): Promise<unknown> =>
+    page.evaluate((text) => {
+      const nodes: Text[] = []
+      const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+      while (walker.nextNode()) nodes.push(walker.currentNode as Text)
+      const line = document.createRange()
+      line.selectNodeContents(nodes.find(({ data }) => data.endsWith(text)) ?? document.body)
+      const place = line.getBoundingClientRect()
+      const caret = nodes.find(({ data }) => data === 'Ada')?.parentElement?.getBoundingClientRect()
+      if (caret === undefined) return 'none'
+      return {
+        isThin: caret.width < 50,
+        isBesideIt: Math.abs(caret.left - place.right) < 4,
+        isAboveIt: caret.bottom > place.top - 4 && caret.bottom < place.bottom && caret.top < place.top,
+      }
+    }, end)
+
   test.each(editors)('%s: what one window types, the other shows', { timeout: TEST_MS }, async (editor) => {
     complaints.length = 0
     const one = await open(editor)
@@ -111,6 +136,10 @@ describe.skipIf(chromiumPath === undefined)('the five-minute starts', () => {
     await sees(one, 'and there')
     await expect.poll(() => linesOf(two), { timeout: WAIT_MS }).toEqual(['written here and there'])
     await expect.poll(() => linesOf(one), { timeout: WAIT_MS }).toEqual(['written here and there'])
+    if (stylesOf(editor) !== '') {
+      const right = { isThin: true, isBesideIt: true, isAboveIt: true }
+      await expect.poll(() => caretOf(one, 'and there'), { timeout: WAIT_MS }).toEqual(right)
+    }
     expect(complaints).toEqual([])
     await one.context().close()
     await two.context().close()
