@@ -1,3 +1,5 @@
+import '../askedTokens.ts' // which providers load on demand, in real time
+import '../sharedSocket.ts' // this, too
 import type { Environment } from '../environment.ts'
 import type { FakeClock } from './fakeClock.ts'
 import type { NetworkConditions } from './conditions.ts'

@@ -181,19 +181,96 @@ test('a store that throws is told of, and one that fails while it is read is wri
   expect([next.text, errors.length]).toEqual(['before, meanwhile', 1])
 })
 
-test('an edit whose transaction fails in the end, as when the disk is full, counts as not kept', async () => {
-  const store = openIndexedDbStore('full', SERVER_URL)
-  await store.load()
+/** Every transaction that adds something is broken off in the end, until what is returned is called. */
+function fillDisk(): () => void {
   // oxlint-disable-next-line typescript/unbound-method -- called with its own this below
   const add = IDBObjectStore.prototype.add
-  vi.spyOn(IDBObjectStore.prototype, 'add').mockImplementation(function (this: IDBObjectStore, value: unknown) {
+  const added = vi.spyOn(IDBObjectStore.prototype, 'add').mockImplementation(function (this: IDBObjectStore, value) {
     const request = add.call(this, value)
     request.addEventListener('success', () => this.transaction.abort())
     return request
   })
-  vi.spyOn(IDBTransaction.prototype, 'commit').mockReturnValue() // what is being committed only the browser can end
+  // What is being committed only the browser can end.
+  const committed = vi.spyOn(IDBTransaction.prototype, 'commit').mockReturnValue()
+  return () => {
+    added.mockRestore()
+    committed.mockRestore()
+  }
+}
+
+function update(text: string): Uint8Array {
   const doc = new Y.Doc()
-  doc.getText('text').insert(0, 'x')
-  await expect(store.append(Y.encodeStateAsUpdate(doc), false)).rejects.toThrow()
+  doc.getText('text').insert(0, text)
+  return Y.encodeStateAsUpdate(doc)
+}
+
+test('an edit whose transaction fails in the end, as when the disk is full, counts as not kept', async () => {
+  const store = openIndexedDbStore('full', SERVER_URL)
+  await store.load()
+  fillDisk()
+  await expect(store.append(update('x'), false)).rejects.toThrow()
   await store.close()
+})
+
+test('what could not be kept, and was saved, does not make the next edit count as saved', async () => {
+  const store = openIndexedDbStore('full for a while', SERVER_URL)
+  await store.load()
+  await store.append(update('saved'), true)
+  const emptyDisk = fillDisk()
+  await expect(store.append(update('too large'), false)).rejects.toThrow()
+  emptyDisk()
+  await store.markSaved()
+  await store.append(update('never sent'), false)
+  await store.close()
+  const again = openIndexedDbStore('full for a while', SERVER_URL)
+  expect((await again.load()).unsaved).toBe(1)
+  await again.close()
+})
+
+test('a database that could not be opened is opened by whoever writes next', async () => {
+  const opened = vi.spyOn(indexedDB, 'open').mockImplementationOnce(() => {
+    throw new Error('not now')
+  })
+  const store = openIndexedDbStore('not at first', SERVER_URL)
+  await expect(store.load()).rejects.toThrow('not now')
+  await store.append(update('x'), false)
+  expect([(await store.load()).unsaved, opened.mock.calls.length]).toEqual([1, 2])
+  await store.close()
+})
+
+test('a store that cannot be had is asked for again, and then keeps all there is', async () => {
+  const device = world.device()
+  device.network.reachability = 'refusing'
+  let isThere = false
+  const errors: string[] = []
+  const persistence = (name: string, server: string): DocumentStore => {
+    if (!isThere) throw new Error('404')
+    return device.stores.open(name, server)
+  }
+  const tab = world.open(device, { persistence })
+  tab.provider.on('error', ({ code }) => errors.push(code))
+  tab.type('typed before')
+  await world.pass(15_000)
+  expect(errors).toEqual(['DEVICE_STORE_FAILED', 'DEVICE_STORE_FAILED'])
+  isThere = true
+  await world.pass(10_000)
+  tab.type(', and after')
+  await world.pass(100)
+  close(tab)
+  const next = world.open(device, { persistence: true })
+  await world.pass(100)
+  expect([next.text, next.provider.unsavedChanges > 0]).toEqual(['typed before, and after', true])
+})
+
+test('a store that cannot be had is not asked for by whoever has left', async () => {
+  const device = world.device()
+  let asked = 0
+  const persistence = (): never => {
+    asked += 1
+    throw new Error('404')
+  }
+  const tab = world.open(device, { persistence })
+  close(tab)
+  await world.pass(60_000)
+  expect([asked, world.clock.timers]).toEqual([1, 0])
 })

@@ -204,6 +204,41 @@ describe('a half-open connection', () => {
     expect(world.saved).toBe('lost at first')
   })
 
+  test.each([1_000, 100_000, 1_000_000])('is noticed as fast after %i bytes were saved', async (bytes) => {
+    for (const isOffline of [true, false]) {
+      const device = world.device()
+      const { provider, type } = world.open(device, { connect: !isOffline })
+      if (!isOffline) await world.pass(1_000)
+      type('x'.repeat(bytes))
+      provider.connect()
+      void provider.whenSaved()
+      await world.pass(1_000)
+      expect(provider.unsavedChanges).toBe(0)
+      device.network.goSilent()
+      expect(await timeUntil(() => device.network.opened > 1, 30_000)).toBeLessThanOrEqual(10_000)
+      provider.destroy()
+    }
+  })
+
+  test('is noticed although all timers are late, as those of a page nobody looks at', async () => {
+    const { clock } = world
+    const MINUTE = 60_000
+    const device = world.device()
+    const environment = {
+      ...device.environment,
+      clock: {
+        now: () => clock.now(),
+        endOfTurn: (task: () => void) => clock.endOfTurn(task),
+        after: (milliseconds: number, task: () => void) =>
+          clock.after(Math.ceil((clock.now() + milliseconds) / MINUTE) * MINUTE - clock.now(), task),
+      },
+    }
+    world.open(device, { environment })
+    await world.pass(1_000)
+    device.network.goSilent()
+    expect(await timeUntil(() => device.network.opened > 1, 10 * MINUTE)).toBeLessThanOrEqual(3 * MINUTE)
+  })
+
   test('is not seen where the server only takes its time to store', async () => {
     const { provider, device, type } = await openSynced()
     world.server.hold()

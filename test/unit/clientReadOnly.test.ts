@@ -1,11 +1,11 @@
 import { createDecoder, readVarString } from 'lib0/decoding'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { Acceptor, Dialect, FakeServer, LinkEnd } from '../../client/testing/index.ts'
+import type { Acceptor, Dialect, FakeDevice, FakeServer, LinkEnd } from '../../client/testing/index.ts'
 import { authenticated, MessageType } from '../../shared/wire/messages.ts'
 import { encodeString } from '../../shared/wire/writer.ts'
 import { loadSharedSockets, SharedSocketServer } from './clientServers.ts'
 import { ClientWorld, ROOM } from './clientWorld.ts'
-import type { Opened } from './clientWorld.ts'
+import type { Opened, Options } from './clientWorld.ts'
 
 const REFUSED = [MessageType.syncStatus, 0]
 
@@ -46,7 +46,14 @@ afterEach(() => {
   world.destroy()
 })
 
-async function open(dialect: Dialect): Promise<{ opened: Opened; server: ReadOnlyServer; told: unknown[] }> {
+interface Refused {
+  readonly opened: Opened
+  readonly server: ReadOnlyServer
+  readonly told: unknown[]
+  readonly device: FakeDevice
+}
+
+async function open(dialect: Dialect, options: Options = {}): Promise<Refused> {
   const servers: ReadOnlyServer[] = []
   world = new ClientWorld({
     dialect,
@@ -55,13 +62,14 @@ async function open(dialect: Dialect): Promise<{ opened: Opened; server: ReadOnl
       return servers[0] as ReadOnlyServer
     },
   })
-  const opened = world.open(world.device(), { multiplex: true })
+  const device = world.device()
+  const opened = world.open(device, { multiplex: true, ...options })
   const told: unknown[] = []
   opened.provider.on('saved', () => told.push('saved'))
   opened.provider.on('scope', (scope) => told.push(scope))
   opened.provider.on('authenticated', ({ scope }) => told.push({ scope }))
   await world.pass(10_000)
-  return { opened, server: servers[0] as ReadOnlyServer, told }
+  return { opened, server: servers[0] as ReadOnlyServer, told, device }
 }
 
 describe.each(['scriptorium', 'y-websocket'] as const)('edits that a server (%s) refuses', (dialect) => {
@@ -86,6 +94,19 @@ describe.each(['scriptorium', 'y-websocket'] as const)('edits that a server (%s)
     await world.pass(10_000)
     await provider.whenSaved()
     expect([provider.scope, provider.unsavedChanges, world.saved]).toEqual(['read-write', 0, 'x'])
+  })
+
+  test('are those made here, and not what another tab has told of', async () => {
+    const { opened, device } = await open(dialect, { disableBc: false })
+    const other = world.open(device, { disableBc: false, connect: false })
+    other.type('of another tab')
+    other.provider.connectBc()
+    await world.pass(10_000)
+    expect([opened.text, opened.provider.scope, opened.provider.unsavedChanges]).toEqual([
+      'of another tab',
+      'readonly',
+      0,
+    ])
   })
 
   test('because it has become read only meanwhile are not either', async () => {

@@ -1,3 +1,5 @@
+import { writeVarUint } from 'lib0/encoding'
+import { readSyncMessage } from 'y-protocols/sync'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { WebsocketProvider } from '../../client/index.ts'
@@ -68,6 +70,39 @@ describe('a server that is not ours', () => {
     type('x')
     await world.pass(5_000)
     expect([provider.scope, provider.unsavedChanges, device.network.opened]).toEqual(['read-write', 0, 1])
+  })
+
+  test('proves nothing with what only our server says, and does not become ours by a hello that comes late', async () => {
+    const { provider, type, sent } = await openForeign()
+    world.server.hold()
+    type('x')
+    await world.pass(10)
+    for (const message of [
+      [102, 2, 255, 127],
+      [112, 2, 1, 1],
+      [113, 1, 1],
+    ])
+      world.say(new Uint8Array(message))
+    type('y')
+    await world.pass(10)
+    expect([provider.unsavedChanges, provider.ackLevel, kinds(sent)]).toEqual([2, 'received', ['0 2', '0 2']])
+  })
+
+  test('may be told what it lacks by a reader of the application, and gets what is made after that', async () => {
+    const device = world.device()
+    const opened = world.open(device, { connect: false })
+    const { provider, type } = opened
+    type('offline ')
+    provider.messageHandlers[0] = (encoder, decoder, owner, emitSynced) => {
+      writeVarUint(encoder, 0)
+      const type = readSyncMessage(decoder, encoder, owner.doc, owner)
+      if (emitSynced && type === 1) owner.synced = true
+    }
+    provider.connect()
+    await world.pass(5_000)
+    type('online')
+    await world.pass(5_000)
+    expect([provider.synced, world.saved]).toEqual([true, 'offline online'])
   })
 
   test('has received an edit when it answers a question put after it, and no more is claimed', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import type { Environment } from '../../client/index.ts'
 import type { FakeDevice } from '../../client/testing/index.ts'
 import { MessageType } from '../../shared/wire/messages.ts'
 import { ClientWorld } from './clientWorld.ts'
@@ -105,6 +106,32 @@ describe('two tabs with one document', () => {
     await saved
     expect(world.saved.split('').toSorted()).toEqual(['x', 'y'])
   })
+
+  test.each(['edit', 'deletion'])(
+    'send what of each other had to wait for what the server says later (%s)',
+    async (what) => {
+      const [device, late, mute] = [world.device(), world.device({ latencyMs: 300 }), world.device()]
+      const over = ({ network }: FakeDevice): Environment => ({
+        ...device.environment,
+        webSocket: () => network.WebSocket,
+      })
+      const author = world.open(world.device())
+      const stays = world.open(device, { disableBc: false, persistence: true, environment: over(late) })
+      const leaves = world.open(device, { disableBc: false, environment: over(mute) })
+      await world.pass(5_000)
+      author.type('XX')
+      await world.pass(100)
+      expect([stays.text, leaves.text]).toEqual(['', 'XX'])
+      mute.network.goSilent()
+      if (what === 'edit') leaves.type('y')
+      else leaves.doc.getText('text').delete(1, 1)
+      await world.pass(10)
+      leaves.provider.destroy()
+      await world.pass(20_000)
+      const expected = what === 'edit' ? 'XXy' : 'X'
+      expect([stays.text, world.saved, stays.provider.unsavedChanges]).toEqual([expected, expected, 0])
+    },
+  )
 
   test('tell each other who is there, and who leaves', async () => {
     const { first, second, device } = await openTabs()

@@ -105,6 +105,50 @@ describe('a token', () => {
     expect([provider.synced, tokensInUrls()]).toEqual([true, ['token']])
   })
 
+  test.each([null, undefined])('of a function may be none (%s)', async (none) => {
+    const { provider } = world.open(world.device(), { token: () => none })
+    await world.pass(100)
+    expect([provider.synced, tokensInUrls()]).toEqual([true, [null]])
+  })
+
+  test('that is no token is reported, and nobody is sent it', async () => {
+    const errors: unknown[] = []
+    const { provider } = world.open(world.device(), { connect: false, token: () => 42 as unknown as string })
+    provider.on('error', ({ code }) => errors.push(code))
+    provider.connect()
+    await world.pass(10)
+    expect([errors[0], provider.synced, tokensInUrls()]).toEqual(['TOKEN_FAILED', false, []])
+  })
+
+  test('that was refused is not asked for as if nothing had happened, whatever shouldReconnect says', async () => {
+    const reasons: string[] = []
+    world.refuseAll(4401)
+    world.open(world.device(), {
+      shouldReconnect: () => true,
+      token: ({ reason }) => {
+        reasons.push(reason)
+        return reason
+      },
+    })
+    await world.pass(5_000)
+    expect([reasons[0], new Set(reasons.slice(1))]).toEqual(['connect', new Set(['rejected'])])
+  })
+
+  test('is not renewed for nobody', async () => {
+    let asked = 0
+    const exp = Math.floor(Date.now() / 1000) + 120
+    const { provider } = world.open(world.device(), {
+      token: () => {
+        asked += 1
+        return `a.${btoa(JSON.stringify({ exp }))}.c`
+      },
+    })
+    await world.pass(1_000)
+    provider.disconnect()
+    await world.pass(1_000_000)
+    expect([asked, world.clock.timers]).toEqual([1, 0])
+  })
+
   test('that takes longer than connectTimeout is not waited for', async () => {
     const { provider } = world.open(world.device(), {
       token: () => new Promise(() => undefined),
