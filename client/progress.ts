@@ -124,7 +124,7 @@ export class Progress<Provider> {
     const { connected, receivedInitialSync, localUpdatesSynced, localUpdatesAge, status } = syncStatus
     const left = STUCK_MS - localUpdatesAge
     if (!localUpdatesSynced && left > 0) this.#lookIn(left)
-    const told = [connected, receivedInitialSync, localUpdatesSynced, status].join()
+    const told = `${connected}${receivedInitialSync}${localUpdatesSynced}${status}`
     if (told === this.#toldStatus) return
     this.#toldStatus = told
     this.#parts.owner.emit('sync-status', [syncStatus])
