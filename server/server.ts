@@ -2,7 +2,6 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { InvalidOptionError, ScriptoriumError } from '../shared/errors.ts'
-import { defaultLimits } from '../shared/limits.ts'
 import type { Limits } from '../shared/limits.ts'
 import { ClusterNode } from './cluster/cluster.ts'
 import type { Cluster, LocalNode } from './cluster/cluster.ts'
@@ -24,6 +23,8 @@ import { createMetrics } from './metrics.ts'
 import type { Metrics } from './metrics.ts'
 import type { Observer, ServerEvent } from './observer.ts'
 import { openRedis } from './openRedis.ts'
+import { defaultLimits } from '../shared/limits.ts'
+import { completeLimits } from './options/limits.ts'
 import { completeOptions } from './options/parse.ts'
 import type { Options } from './options/table.ts'
 import { demoDirectory, packageVersion } from './package.ts'
@@ -121,7 +122,7 @@ class ComposedServer implements WorkerServer {
     requireOneProcess(this.#options)
     this.#clock = given.clock ?? systemClock
     const { maxMessageBytes, maxConnections } = this.#options
-    const limits: Limits = { ...defaultLimits, maxMessageBytes, maxConnections, ...given.limits }
+    const limits = completeLimits({ maxMessageBytes, maxConnections, ...given.limits })
     const logger = given.logger ?? createLogger(this.#options, standardOutput())
     const metrics = this.#createMetrics(given.processMetrics ?? false)
     const observer = combine([createLogObserver(logger, this.#clock), metrics?.observer, given.observer], logger)

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { completeLimits } from '../../server/options/limits.ts'
 import { InvalidOptionError } from '../../shared/errors.ts'
+import { defaultLimits } from '../../shared/limits.ts'
 import { helpText } from '../../server/options/describe.ts'
 import { completeOptions, parseOptions } from '../../server/options/parse.ts'
 import type { Environment, Flags } from '../../server/options/parse.ts'
@@ -132,5 +134,21 @@ describe('options: one table', () => {
     const variables = optionNames.flatMap((name): readonly string[] => optionTable[name].env)
     expect(new Set(flags).size).toBe(flags.length)
     expect(new Set(variables).size).toBe(variables.length)
+  })
+
+  test.each([
+    ['maxConnections', -1],
+    ['maxConnections', Number.NaN],
+    ['maxNameBytes', '512'],
+    ['maxName', 1],
+  ])('createServer: the limit %s cannot be %s', (name, value) => {
+    expect(() => completeLimits({ [name]: value })).toThrow(`limits.${name}`)
+  })
+
+  test('createServer: limits that are not given are the defaults', () => {
+    expect(completeLimits({ maxConnections: undefined as unknown as number, maxNameBytes: 0 })).toEqual({
+      ...defaultLimits,
+      maxNameBytes: 0,
+    })
   })
 })
