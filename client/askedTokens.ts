@@ -17,7 +17,8 @@ export class AskedTokens {
   #current: string | null = null
   #reason: TokenContext['reason'] = 'connect'
   #hasRetried = false
-  #isOver = false
+  /** Raised with every `forget`: what was asked for before is not to be kept, whenever it comes. */
+  #generation = 0
   #cancel: (() => void) | null = null
 
   constructor(source: Exclude<TokenSource, string>, clock: ClientClock, on: TokenListeners) {
@@ -32,6 +33,7 @@ export class AskedTokens {
   }
 
   forget(): void {
+    this.#generation += 1
     this.#current = null
     this.#cancel?.() // nobody needs another one in its place
   }
@@ -49,17 +51,17 @@ export class AskedTokens {
   }
 
   destroy(): void {
-    this.#isOver = true // who is being asked may answer later
     this.forget()
   }
 
   async #ask(): Promise<string | null> {
     const reason = this.#reason
+    const generation = this.#generation
     this.#reason = 'connect'
     try {
       const token = (await this.#source({ reason })) ?? null
       if (token !== null && typeof token !== 'string') throw new TypeError('a token is a string')
-      if (!this.#isOver) this.#keep(token)
+      if (generation === this.#generation) this.#keep(token)
       return token
     } catch (error) {
       throw new ProviderError('TOKEN_FAILED', 'no token', error)
@@ -76,6 +78,10 @@ export class AskedTokens {
   #renew(): void {
     this.forget()
     this.#reason = 'expiring'
-    this.#ask().then((token) => token !== null && this.#on.renewed(token), this.#on.failure)
+    const generation = this.#generation
+    const renewed = (token: string | null): void => {
+      if (token !== null && generation === this.#generation) this.#on.renewed(token)
+    }
+    this.#ask().then(renewed, this.#on.failure)
   }
 }

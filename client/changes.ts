@@ -1,3 +1,4 @@
+import { diffUpdate, encodeStateVector } from 'yjs'
 import type { Doc, Transaction } from 'yjs'
 import { Device } from './device.ts'
 import type { ClientClock, DocumentStore } from './environment.ts'
@@ -43,7 +44,7 @@ export class Changes {
     if (doc.store.clients.size > 0) uploads.found(1)
     doc.on('beforeObserverCalls', this.#onTransaction)
     this.#mute(false) // before the application, which may ask in a listener of its own what is saved
-    if (open !== null) this.#device = this.#openDevice(open)
+    if (open) this.#device = this.#openDevice(open)
   }
 
   destroy(): void {
@@ -59,7 +60,7 @@ export class Changes {
     return new Device({
       ...this.#options,
       open,
-      failed: (error) => failure(new ProviderError('DEVICE_STORE_FAILED', 'store failed', error)),
+      failed: (error) => failure(new ProviderError('DEVICE_STORE_FAILED', 'no store', error)),
       // On a connection that did not wait for it, what was stored has been sent like any other edit.
       read: (unsaved) => uploads.found(session.isLive ? 0 : unsaved),
     })
@@ -68,13 +69,13 @@ export class Changes {
   /** Sends what other tabs have told us and the server has not. */
   payDebts(): void {
     const missing = this.#take()
-    if (missing !== null) this.#options.uploads.edit(missing)
+    if (missing) this.#options.uploads.edit(missing)
     else this.confirmed()
   }
 
   /** The server is about to be sent everything it lacks, with what other tabs have told us. */
   sendingAll(): void {
-    if (this.#take() !== null) this.#options.uploads.found(1) // to be proved with the rest
+    if (this.#take()) this.#options.uploads.found(1) // to be proved with the rest
   }
 
   /** Who may only read has no debts: what other tabs tell is not ours to save, and is no change that was made here. */
@@ -91,7 +92,7 @@ export class Changes {
 
   /** Another tab has told us this update, and some of it waits for what we lack: it will show as if the server had said it. */
   told(update: Uint8Array): void {
-    this.#debts.add(update)
+    this.#debts.add(diffUpdate(update, encodeStateVector(this.#options.doc))) // less what we have
   }
 
   /** The server has confirmed something. */
@@ -110,7 +111,7 @@ export class Changes {
    */
   readonly #onTransaction = (transaction: Transaction): void => {
     const { doc, owner, session } = this.#options
-    const isKnown = transaction.origin === owner && session.source === 'server' && this.#device === null
+    const isKnown = transaction.origin === owner && session.source === 'server' && !this.#device
     this.#mute(isKnown && doc._observers.get('update')?.size === 1) // others need it, and come after us
   }
 

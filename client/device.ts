@@ -54,13 +54,15 @@ export class Device {
   }
 
   async clear(): Promise<void> {
+    this.#isOver = true
+    this.#cancel?.()
     await (await this.#copy).clear()
   }
 
   close(): void {
     this.#isOver = true
-    this.#endPatience()
     this.#cancel?.()
+    this.#endPatience()
     this.tell((copy) => copy.close())
   }
 

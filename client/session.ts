@@ -349,10 +349,9 @@ export class Session implements UploadTarget {
     } finally {
       this.#source = null
     }
-    const { changes } = this.#user
-    const { store } = this.#parts.doc
-    if (from === 'server') changes.received(update)
-    else if (store.pendingStructs ?? store.pendingDs) changes.told(update)
+    const { pendingStructs, pendingDs } = this.#parts.doc.store
+    if (from === 'server') this.#user.changes.received(update)
+    else if (pendingStructs ?? pendingDs) this.#user.changes.told(update)
   }
 
   /** `02`: granted. Else denied, by y-websocket servers with `00`. */
@@ -373,7 +372,7 @@ export class Session implements UploadTarget {
   /** So many more are saved. */
   #confirm(count: number): void {
     const newest = this.#uploads.splice(0, count).pop()
-    if (newest === undefined) return
+    if (!newest) return
     this.#parts.link.arrived(newest.sent)
     this.#parts.uploads.confirm(newest.version)
   }

@@ -274,3 +274,23 @@ test('a store that cannot be had is not asked for by whoever has left', async ()
   await world.pass(60_000)
   expect([asked, world.clock.timers]).toEqual([1, 0])
 })
+
+test('what is to be cleared while the store cannot be had is not kept later', async () => {
+  const device = world.device()
+  device.network.reachability = 'refusing'
+  let isThere = false
+  const persistence = (name: string, server: string): DocumentStore => {
+    if (!isThere) throw new Error('404')
+    return device.stores.open(name, server)
+  }
+  const tab = world.open(device, { persistence })
+  tab.type('secret')
+  await world.pass(100)
+  await expect(tab.provider.clearPersistence()).rejects.toThrow('404')
+  isThere = true
+  await world.pass(60_000)
+  close(tab)
+  const next = world.open(device, { persistence: true })
+  await world.pass(100)
+  expect(next.text).toBe('')
+})

@@ -70,3 +70,15 @@ test('an attempt of many documents on one socket gives way for all of them when 
   await world.pass(1_000)
   expect([rooms.map(({ provider }) => provider.synced), device.network.opened]).toEqual([[true, true, true], 1])
 })
+
+test('a socket that is dead is found to be, whoever waits for a first answer on it', async () => {
+  world = new ClientWorld({ wrap: (server) => new SharedSocketServer(server) })
+  const device = world.device()
+  const synced = world.open(device, { multiplex: true }, 'a')
+  await world.pass(1_000)
+  device.network.goSilent()
+  const waiting = ['b', 'c'].map((room) => world.open(device, { multiplex: true }, room))
+  await world.pass(60_000)
+  expect([synced, ...waiting].map(({ provider }) => provider.synced)).toEqual([true, true, true])
+  expect(device.network.opened).toBeLessThan(5)
+})

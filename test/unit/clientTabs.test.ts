@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import * as Y from 'yjs'
 import type { Environment } from '../../client/index.ts'
 import type { FakeDevice } from '../../client/testing/index.ts'
 import { MessageType } from '../../shared/wire/messages.ts'
@@ -132,6 +133,23 @@ describe('two tabs with one document', () => {
       expect([stays.text, world.saved, stays.provider.unsavedChanges]).toEqual([expected, expected, 0])
     },
   )
+
+  test('do not upload what the server has when another one tells it, though something is pending', async () => {
+    const gap = new Y.Doc()
+    gap.getText('text').insert(0, 'lost')
+    const before = Y.encodeStateVector(gap)
+    gap.getText('text').insert(4, 'pending')
+    const { first, second, device } = await openTabs()
+    first.type('x'.repeat(10_000))
+    await world.pass(1_000)
+    for (const { doc } of [first, second]) Y.applyUpdate(doc, Y.encodeStateAsUpdate(gap, before))
+    await world.pass(10_000)
+    for (const { sent } of [first, second]) sent.length = 0
+    world.open(device, { disableBc: false })
+    await world.pass(10_000)
+    const bytes = [first, second].map(({ sent }) => sent.reduce((sum, { length }) => sum + length, 0))
+    expect(Math.max(...bytes)).toBeLessThan(1_000)
+  })
 
   test('tell each other who is there, and who leaves', async () => {
     const { first, second, device } = await openTabs()

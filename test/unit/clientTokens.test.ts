@@ -319,3 +319,37 @@ describe('a token for one of many documents on a socket', () => {
     expect([provider.scope, world.saved]).toEqual(['read-write', 'x'])
   })
 })
+
+test('a token that is answered too late takes the place of no newer one', async () => {
+  const answers: ((token: string) => void)[] = []
+  const device = world.device()
+  const { provider } = world.open(device, { token: () => new Promise((resolve) => answers.push(resolve)) })
+  await world.pass(100)
+  provider.disconnect()
+  provider.connect()
+  await world.pass(100)
+  answers[1]?.('bob')
+  await world.pass(100)
+  answers[0]?.('alice')
+  await world.pass(10_000)
+  device.network.cut()
+  await world.pass(1_000)
+  expect([provider.synced, tokensInUrls()]).toEqual([true, ['bob', 'bob']])
+})
+
+test('a token that is answered after the end of the connection is not renewed', async () => {
+  let asked = 0
+  let answer = (_token: string): void => undefined
+  const exp = Math.floor(Date.now() / 1000) + 120
+  const { provider } = world.open(world.device(), {
+    token: () => {
+      asked += 1
+      return new Promise((resolve) => (answer = resolve))
+    },
+  })
+  await world.pass(100)
+  provider.disconnect()
+  answer(`a.${btoa(JSON.stringify({ exp }))}.c`)
+  await world.pass(1_000_000)
+  expect([asked, world.clock.timers]).toEqual([1, 0])
+})
