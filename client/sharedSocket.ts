@@ -132,6 +132,18 @@ class Trunk {
     this.#used.add(branch.address)
   }
 
+  /**
+   * Whether another one waits for its document, which may be large: no answer passes that. Of several that wait, the first
+   * does not wait for the others, so that a dead socket is found to be dead.
+   */
+  isBusyFor(branch: Branch): boolean {
+    for (const other of this.#branches.values()) {
+      if (other === branch && branch.isWaiting) return false
+      if (other !== branch && other.isWaiting) return true
+    }
+    return false
+  }
+
   /** Whoever comes next gets another socket; who is here stays. */
   retireUnlessOurs(): void {
     if (this.#hello === null) this.#onEnd(this)
@@ -209,6 +221,8 @@ class Branch implements SocketLike {
   #isHeard = false
   /** Only others have been answered: the socket is not dead. */
   #isPassedOver = false
+  /** Whether the document has come. */
+  #isSynced = false
   readonly address: string
   readonly #trunk: Trunk
   readonly #part: Part
@@ -236,6 +250,10 @@ class Branch implements SocketLike {
     if (handler !== null) this.#part.environment.clock.endOfTurn(() => this.open())
   }
 
+  get isWaiting(): boolean {
+    return this.readyState === 1 && !this.#isSynced
+  }
+
   open(): void {
     if (this.#onopen === null) return
     if (this.readyState !== 0 || this.#trunk.socket.readyState !== 1) return
@@ -249,6 +267,7 @@ class Branch implements SocketLike {
     if (this.readyState !== 1) return
     const message = new Uint8Array(data)
     if (this.#isMeaningless(message)) return
+    if (message[0] === wire.messageSync && message[1] === 1) this.#isSynced = true
     if (message[0] === wire.messageAuth && message[1] === TOKEN_WANTED) return void this.#sayAgain()
     this.onmessage?.({ data } as never)
     const end = ending(message)
@@ -276,10 +295,10 @@ class Branch implements SocketLike {
     this.#trunk.socket.send(frame)
   }
 
-  /** @param code given: the socket is dead, and not only for this document, unless others have been answered */
+  /** @param code given: the socket is dead, and not only for this document, unless others have been answered, or are being so */
   close(code?: number): void {
     if (this.readyState > 1) return
-    const isDead = code !== undefined && !this.#isPassedOver
+    const isDead = code !== undefined && !this.#isPassedOver && !this.#trunk.isBusyFor(this)
     if (!isDead) this.send(closeMessage)
     this.readyState = 3
     this.#trunk.leave(this, isDead ? code : undefined)

@@ -82,3 +82,19 @@ test('a socket that is dead is found to be, whoever waits for a first answer on 
   expect([synced, ...waiting].map(({ provider }) => provider.synced)).toEqual([true, true, true])
   expect(device.network.opened).toBeLessThan(5)
 })
+
+test.each([
+  [2_000_000, 90_000],
+  [4_000_000, 240_000],
+])('a document without news waits for %i bytes that are on their way on the same socket', async (bytes, within) => {
+  world = new ClientWorld({ wrap: (server) => new SharedSocketServer(server) })
+  const author = world.open(world.device(), { multiplex: true }, 'large')
+  author.type('x'.repeat(bytes))
+  await world.pass(1_000)
+  const device = world.device({ bytesPerSecond: 50_000 })
+  const idle = world.open(device, { multiplex: true }, 'idle')
+  await world.pass(1_000)
+  const large = world.open(device, { multiplex: true }, 'large')
+  await world.pass(within)
+  expect([large.text.length, large.provider.synced, idle.provider.synced]).toEqual([bytes, true, true])
+})
