@@ -35,6 +35,20 @@ export class ForeignServer implements Acceptor {
   }
 }
 
+/** A server with somebody at the door: what a client says reaches it unless `isPassed` says no. */
+export function guarded(server: Acceptor, isPassed: (frame: Uint8Array) => boolean): Acceptor {
+  return {
+    accept: (end, url) => {
+      server.accept(end, url)
+      const { listener } = end
+      end.listener = {
+        onMessage: (frame) => void (isPassed(frame) && listener?.onMessage(frame)),
+        onClose: (close) => listener?.onClose(close),
+      }
+    },
+  }
+}
+
 /** The code for shared sockets is loaded on demand, once, and in real time: before a test that has none. */
 export async function loadSharedSockets(): Promise<void> {
   const clock = new FakeClock()

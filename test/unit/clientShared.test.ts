@@ -1,7 +1,7 @@
 import { createDecoder, readVarString } from 'lib0/decoding'
 import { afterEach, beforeAll, expect, test } from 'vitest'
-import type { Acceptor, Dialect } from '../../client/testing/index.ts'
-import { loadSharedSockets, SharedSocketServer } from './clientServers.ts'
+import type { Dialect } from '../../client/testing/index.ts'
+import { guarded, loadSharedSockets, SharedSocketServer } from './clientServers.ts'
 import { ClientWorld, ROOM } from './clientWorld.ts'
 
 let world = new ClientWorld()
@@ -13,25 +13,8 @@ afterEach(() => world.destroy())
 /** Which addresses clients have used, in order. */
 function watch(dialect: Dialect): Set<string> {
   const addresses = new Set<string>()
-  world = new ClientWorld({
-    dialect,
-    wrap: (server): Acceptor => {
-      const shared = new SharedSocketServer(server)
-      return {
-        accept: (end, url) => {
-          shared.accept(end, url)
-          const { listener } = end
-          end.listener = {
-            onMessage: (frame) => {
-              addresses.add(readVarString(createDecoder(frame)))
-              listener?.onMessage(frame)
-            },
-            onClose: (close) => listener?.onClose(close),
-          }
-        },
-      }
-    },
-  })
+  const note = (frame: Uint8Array): boolean => addresses.add(readVarString(createDecoder(frame))).size > 0
+  world = new ClientWorld({ dialect, wrap: (server) => guarded(new SharedSocketServer(server), note) })
   return addresses
 }
 

@@ -1,9 +1,11 @@
+import { createDecoder, readVarString } from 'lib0/decoding'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { loadSharedSockets, SharedSocketServer } from './clientServers.ts'
+import { guarded, loadSharedSockets, SharedSocketServer } from './clientServers.ts'
 import { ClientWorld, kinds, SERVER_URL } from './clientWorld.ts'
 import type { Opened } from './clientWorld.ts'
 import * as Y from 'yjs'
 import { WebsocketProvider } from '../../client/index.ts'
+import type { FakeDevice } from '../../client/testing/index.ts'
 
 let world = new ClientWorld()
 
@@ -12,6 +14,12 @@ beforeAll(loadSharedSockets)
 beforeEach(() => (world = new ClientWorld()))
 
 afterEach(() => world.destroy())
+
+/** Which document a frame on a shared socket is about. */
+function roomOf(frame: Uint8Array): string {
+  const [room = ''] = readVarString(createDecoder(frame)).split('\0')
+  return room
+}
 
 /** Asks whether all is saved, and notes the answer. */
 function asking({ provider }: Opened): { readonly ask: () => void; readonly answers: boolean[] } {
@@ -68,21 +76,7 @@ describe('whether an edit is saved, asked', () => {
 
   test('where it is being sent, is asked behind it', async () => {
     const heard: Uint8Array[] = []
-    world = new ClientWorld({
-      wrap: (server) => ({
-        accept: (end, url) => {
-          server.accept(end, url)
-          const { listener } = end
-          end.listener = {
-            onMessage: (message) => {
-              heard.push(message)
-              listener?.onMessage(message)
-            },
-            onClose: (close) => listener?.onClose(close),
-          }
-        },
-      }),
-    })
+    world = new ClientWorld({ wrap: (server) => guarded(server, (message) => heard.push(message) > 0) })
     const opened = await world.openSynced()
     const { provider, type } = opened
     heard.length = 0
@@ -103,18 +97,22 @@ describe('whether an edit is saved, asked', () => {
 })
 
 describe('a document that is opened again on a shared socket', () => {
-  const LATENCY = { latencyMs: 70 }
+  /** On a socket that another document shares, over a slow network. */
+  async function typedBesideAnother(): Promise<{ one: Opened; device: FakeDevice }> {
+    const device = world.device({ latencyMs: 70 })
+    world.open(device, { multiplex: true }, 'other')
+    const one = world.open(device, { multiplex: true })
+    await world.pass(1_000)
+    one.type('content')
+    await world.pass(6_000)
+    return { one, device }
+  }
 
   test.each([0, 30, 100, 150, 250])(
     '%i ms after the socket is there again is in sync with all there is',
     async (wait) => {
       world = new ClientWorld({ wrap: (server) => new SharedSocketServer(server) })
-      const device = world.device(LATENCY)
-      world.open(device, { multiplex: true }, 'other')
-      const one = world.open(device, { multiplex: true })
-      await world.pass(1_000)
-      one.type('content')
-      await world.pass(6_000)
+      const { one, device } = await typedBesideAnother()
       device.network.cut()
       while (one.states.at(-1) !== 'open' || one.states.length < 5) await world.pass(1)
       await world.pass(wait)
@@ -130,12 +128,7 @@ describe('a document that is opened again on a shared socket', () => {
     'while %i ms old questions are under way to a foreign server, is so as well',
     async (wait) => {
       world = new ClientWorld({ dialect: 'y-websocket', wrap: (server) => new SharedSocketServer(server, true) })
-      const device = world.device(LATENCY)
-      world.open(device, { multiplex: true }, 'other')
-      const one = world.open(device, { multiplex: true })
-      await world.pass(1_000)
-      one.type('content')
-      await world.pass(6_000)
+      const { one, device } = await typedBesideAnother()
       one.type(' and more')
       asking(one).ask()
       await world.pass(wait)
@@ -161,24 +154,8 @@ describe('a document that is opened again on a shared socket', () => {
 
 test('a document of a shared socket that is never answered is asked for anew, and the others stay', async () => {
   const isMute = new Set(['mute'])
-  world = new ClientWorld({
-    wrap: (server) => {
-      const shared = new SharedSocketServer(server)
-      return {
-        accept: (end, url) => {
-          shared.accept(end, url)
-          const { listener } = end
-          end.listener = {
-            onMessage: (frame) => {
-              const name = new TextDecoder().decode(frame.subarray(1, 1 + (frame[0] ?? 0)))
-              if (!isMute.has(name.split('\0')[0] ?? '')) listener?.onMessage(frame)
-            },
-            onClose: (close) => listener?.onClose(close),
-          }
-        },
-      }
-    },
-  })
+  const isPassed = (frame: Uint8Array): boolean => !isMute.has(roomOf(frame))
+  world = new ClientWorld({ wrap: (server) => guarded(new SharedSocketServer(server), isPassed) })
   const device = world.device()
   const other = world.open(device, { multiplex: true })
   await world.pass(1_000)
